@@ -1,0 +1,1 @@
+"""When somebody must be called. Pure: no network, no database, no clock of its own."""

@@ -1,0 +1,1 @@
+"""What a message is: contracts shared by every process. No I/O; imports nothing of ours but itself."""

@@ -1,0 +1,1 @@
+"""How Halo runs: one folder a process, and the rooms they share."""
