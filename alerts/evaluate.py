@@ -1,0 +1,103 @@
+"""`evaluate`: series, context, pack and as_of in; alerts, derived values and what stayed open out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from alerts.alert import AlertState, Derived, Evaluation, Undetermined
+from alerts.condition import used_results
+from alerts.derived import derive
+from alerts.episodes import Episode, fold
+from alerts.logic import Truth
+from alerts.rule import Judgement, Rule, View
+from alerts.rules import RULES
+from alerts.severity import Severity
+from alerts.thresholds import Clearing
+from alerts.wording import summaries
+from schemas.identity import alert_id
+
+DEFAULT_CLEARING = Clearing(samples=2, span_hours=12, source="[E] alert behaviour 2.2, any other")
+
+
+def evaluate(view: View, rules: Sequence[Rule] = RULES) -> Evaluation:
+    """Judge every rule at every sample and fold the judgements into alerts.
+
+    A rule that raises does not stop the others; it is reported in `failed`, for the caller to page operations.
+    """
+    alerts: list[AlertState] = []
+    undetermined: list[Undetermined] = []
+    failed: dict[str, str] = {}
+    for rule in rules:
+        try:
+            judgements = [_preliminary_only_critical(view, j) for j in rule.judge(view)]
+        except Exception as error:  # noqa: BLE001 - design 6: a rule that raises must not stop the others; reported below
+            failed[rule.name] = f"{type(error).__name__}: {error}"
+            continue
+        alerts += [_alert(view, rule, e) for e in fold(judgements, view.pack.clearing.get(rule.name, DEFAULT_CLEARING))]
+        undetermined += _open_question(rule, judgements)
+    return Evaluation(
+        alerts=tuple(sorted(alerts, key=lambda a: (a.rule, a.opened_at, a.alert_id))),
+        derived=_derived(view, failed),
+        undetermined=tuple(undetermined),
+        failed=failed,
+    )
+
+
+def _derived(view: View, failed: dict[str, str]) -> tuple[Derived, ...]:
+    try:
+        return tuple(derive(view))
+    except Exception as error:  # noqa: BLE001 - as for a rule
+        failed["derived"] = f"{type(error).__name__}: {error}"
+        return ()
+
+
+def _preliminary_only_critical(view: View, judgement: Judgement) -> Judgement:
+    """A preliminary sample may raise a CRITICAL alert only (clinical specification, result life cycle 1)."""
+    preliminary = any(
+        point.preliminary and point.result.slot == judgement.slot
+        for point in [view.series.at(judgement.analyte, judgement.at)]
+        if point is not None
+    )
+    if not preliminary or judgement.truth is not Truth.TRUE:
+        return judgement
+    if judgement.severity is Severity.CRITICAL:
+        return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
+    return msgspec.structs.replace(judgement, truth=Truth.FALSE, level="", severity=None, clears=Truth.INDETERMINATE)
+
+
+def _open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermined]:
+    if judgements and judgements[-1].truth is Truth.INDETERMINATE:
+        last = judgements[-1]
+        yield Undetermined(rule=rule.name, collected_at=last.at, missing=last.missing, possible=last.possible)
+
+
+def _alert(view: View, rule: Rule, episode: Episode) -> AlertState:
+    last, grade = episode.last, episode.grade
+    return AlertState(
+        alert_id=alert_id(rule.name, view.patient, episode.anchor),
+        patient=view.patient,
+        family=rule.family,
+        rule=rule.name,
+        level=grade.level,
+        severity=grade.severity,
+        condition="cleared" if episode.cleared_at else "active",
+        flags=last.flags,
+        opened_at=episode.opened_at,
+        regraded_at=grade.at,
+        cleared_at=episode.cleared_at,
+        clear_cause=episode.clear_cause,
+        anchor=episode.anchor,
+        slots=episode.slots,
+        results=used_results(last.node),
+        analyte=last.analyte,
+        value=last.value,
+        unit=last.unit,
+        sampled_at=last.at,
+        delivery="now" if grade.severity is Severity.CRITICAL else rule.delivery,
+        summary=summaries(rule.name, episode),
+        reasons=last.node,
+        facts=last.facts,
+        rule_pack=view.pack.version,
+    )

@@ -1,0 +1,150 @@
+"""A patient's results as the rules see them: per analyte the winning, not withdrawn versions in collection order.
+
+`merge` is commutative, associative and idempotent; a `Series` is never changed, only replaced.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alerts.logic import Interval
+from alerts.result import Result
+from alerts.version import Measurement, fold
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts of one analyte at one collection time."""
+
+    at: datetime
+    result: Result
+    """The highest-ranked of those taken at this time; never an average."""
+    preliminary: bool = False
+    flags: tuple[str, ...] = ()
+    others: tuple[Result, ...] = ()
+    """Near-duplicates of the same time: kept, shown, never compared with each other."""
+
+    @property
+    def interval(self) -> Interval:
+        """What is known of the quantity. Only for points of `Series.points`, which all have one."""
+        interval = self.result.interval
+        if interval is None:
+            raise TypeError(f"{self.result.analyte} at {self.at:%Y-%m-%dT%H:%M} is coded and has no interval")
+        return interval
+
+
+class Series:
+    """All versions, grouped by analyte and slot, with the winners worked out."""
+
+    __slots__ = ("_measurements", "_points", "_versions")
+
+    def __init__(
+        self,
+        versions: Mapping[str, Mapping[str, Mapping[str, Result]]] | None = None,
+        measurements: Mapping[str, Mapping[str, tuple[Measurement, ...]]] | None = None,
+        points: Mapping[str, tuple[Point, ...]] | None = None,
+    ) -> None:
+        self._versions = dict(versions or {})
+        self._measurements = dict(measurements or {})
+        self._points = dict(points or {})
+
+    def merge(self, results: Iterable[Result]) -> Series:
+        """Return this series with `results` added; a result id that is already there changes nothing."""
+        changed: dict[str, dict[str, dict[str, Result]]] = {}
+        for result in results:
+            known = self._versions.get(result.analyte, {}).get(result.slot, {})
+            slots = changed.setdefault(result.analyte, {})
+            slots.setdefault(result.slot, dict(known))[result.result_id] = result
+        return self._with(changed)
+
+    def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
+        new = Series(self._versions, self._measurements, self._points)
+        for analyte, slots in changed.items():
+            new._versions[analyte] = {**self._versions.get(analyte, {}), **slots}
+            folded = {slot: fold(versions.values()) for slot, versions in slots.items()}
+            new._measurements[analyte] = {**self._measurements.get(analyte, {}), **folded}
+            new._points[analyte] = _points(new._measurements[analyte].values())
+        return new
+
+    def __contains__(self, result: Result) -> bool:
+        return result.result_id in self._versions.get(result.analyte, {}).get(result.slot, {})
+
+    @property
+    def analytes(self) -> Iterable[str]:
+        """Analytes of which any version is known."""
+        return self._versions.keys()
+
+    def results(self) -> list[Result]:
+        """Every version, ordered by analyte, collection time and id."""
+        everything = [r for slots in self._versions.values() for versions in slots.values() for r in versions.values()]
+        return sorted(everything, key=lambda r: (r.analyte, r.collected_at, r.result_id))
+
+    def measurements(self, analyte: str) -> list[Measurement]:
+        """Every measurement of the analyte, withdrawn and empty ones too, in collection order."""
+        found = [m for slot in self._measurements.get(analyte, {}).values() for m in slot]
+        return sorted(found, key=lambda m: (m.winner.collected_at, m.winner.slot))
+
+    def points(self, analyte: str) -> tuple[Point, ...]:
+        """Values the rules may use, one a collection time, in collection order; preliminary ones are marked."""
+        return self._points.get(analyte, ())
+
+    def at(self, analyte: str, time: datetime) -> Point | None:
+        """The value taken exactly then."""
+        points = self.points(analyte)
+        index = bisect_left(points, time, key=_time)
+        return points[index] if index < len(points) and points[index].at == time else None
+
+    def before(self, analyte: str, time: datetime, within: timedelta | None = None) -> Sequence[Point]:
+        """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""
+        points = self.points(analyte)
+        start = 0 if within is None else bisect_left(points, time - within, key=_time)
+        return [p for p in points[start : bisect_left(points, time, key=_time)] if not p.preliminary]
+
+    def newest(self, analyte: str, time: datetime, within: timedelta | None = None) -> Point | None:
+        """The last final value taken at or before `time`, at most `within` earlier (bound included)."""
+        points = self.points(analyte)
+        for point in reversed(points[: bisect_right(points, time, key=_time)]):
+            if within is not None and time - point.at > within:
+                return None
+            if not point.preliminary:
+                return point
+        return None
+
+    def nearest(self, analyte: str, time: datetime, within: timedelta, specimen: str = "") -> Point | None:
+        """Of the same specimen, else the nearest either way within `within` (inclusive); the earlier of two equals."""
+        points = self.points(analyte)
+        low, high = bisect_left(points, time - within, key=_time), bisect_right(points, time + within, key=_time)
+        near = points[low:high]
+        same = [p for p in near if specimen and p.result.specimen == specimen]
+        return min(same or near, key=lambda p: (abs(p.at - time), p.at), default=None)
+
+
+def _time(point: Point) -> datetime:
+    return point.at
+
+
+def _points(slots: Iterable[tuple[Measurement, ...]]) -> tuple[Point, ...]:
+    by_time: dict[datetime, list[Measurement]] = {}
+    for measurements in slots:
+        for measurement in measurements:
+            if measurement.countable:
+                by_time.setdefault(measurement.winner.collected_at, []).append(measurement)
+    return tuple(_point(time, by_time[time]) for time in sorted(by_time))
+
+
+def _point(time: datetime, measurements: list[Measurement]) -> Point:
+    first, *rest = sorted(measurements, key=_precedence)
+    flags = {*first.flags, *first.winner.flags, *(["near_duplicate"] if rest else [])}
+    return Point(
+        at=time, result=first.winner, preliminary=first.preliminary,
+        flags=tuple(sorted(flags)), others=tuple(m.winner for m in rest),
+    )  # fmt: skip
+
+
+def _precedence(measurement: Measurement) -> tuple[bool, bool, bool, str]:
+    """Final before preliminary, central laboratory before point of care, a number before a bound; then slot id."""
+    winner = measurement.winner
+    return (measurement.preliminary, "point_of_care" in winner.flags, winner.kind != "NUMERIC", winner.slot)

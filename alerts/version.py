@@ -1,0 +1,138 @@
+"""The winner of a slot: which version of a measurement counts, whatever order they arrived in.
+
+Order of versions: final class (F, C, A, D, W, and a preliminary that a U promoted) before P, R, S; then version
+time; then rank (W, D > C, A > F > P, R, S); then result id. B and V annotate, X, I, O, N bring no value. Within a slot, finals
+with different collection times are different measurements; C, A, D, W belong to the one with their collection time, or
+to the only one there is (design 4.2; clinical specification, result life cycle 1 and 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from alerts.result import Result, Status
+
+PRELIMINARY = frozenset({Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL})
+WITHDRAWN = frozenset({Status.DELETED, Status.WRONG_PATIENT})
+FINAL_CLASS = frozenset({Status.FINAL, Status.CORRECTED, Status.AMENDED}) | WITHDRAWN
+_RANK = {Status.WRONG_PATIENT: 3, Status.DELETED: 3, Status.CORRECTED: 2, Status.AMENDED: 2, Status.FINAL: 1}
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement through all its versions."""
+
+    winner: Result
+    preliminary: bool
+    """True while the winner is a P, R or S that no U promoted: only CRITICAL alerts may come of it."""
+    flags: tuple[str, ...]
+    """`silent_correction`, `slot_conflict`, `version_conflict`, `reinstated`, `reinstated_held`, ... sorted."""
+
+    @property
+    def withdrawn(self) -> bool:
+        """Deleted, or taken back as another patient's."""
+        return self.winner.status in WITHDRAWN
+
+    @property
+    def countable(self) -> bool:
+        """A value the rules may use."""
+        return not self.withdrawn and self.winner.kind != "NO_VALUE"
+
+
+def content(result: Result) -> tuple[object, ...]:
+    """All that rules or readers use; two versions that agree in it say the same."""
+    return (
+        result.kind, result.value, result.comparator, result.coded, result.reason, result.unit, result.collected_at,
+        result.reference_low, result.reference_high, result.method, result.flags, result.comments, result.specimen,
+    )  # fmt: skip
+
+
+def fold(versions: Iterable[Result]) -> tuple[Measurement, ...]:
+    """All measurements of one slot, a function of the set of its versions."""
+    ordered = sorted(versions, key=lambda version: (version.version_time, version.result_id))
+    groups = _by_measurement(ordered)
+    extra = ("slot_conflict",) if len(groups) > 1 else ()
+    return tuple(_measurement(group, extra) for group in groups if group)
+
+
+def _by_measurement(versions: list[Result]) -> list[list[Result]]:
+    """Split a slot that was used for several collections."""
+    times = _base_times(versions)
+    if len(times) <= 1:
+        return [versions]
+    groups: dict[datetime, list[Result]] = {}
+    for version in versions:
+        groups.setdefault(version.collected_at, []).append(version)
+    return [groups[time] for time in sorted(groups)]
+
+
+def _base_times(versions: list[Result]) -> set[datetime]:
+    for statuses in ({Status.FINAL}, PRELIMINARY, FINAL_CLASS):
+        times = {version.collected_at for version in versions if version.status in statuses}
+        if times:
+            return times
+    return set()
+
+
+def _measurement(versions: list[Result], extra: tuple[str, ...]) -> Measurement:
+    promoted = _promoted(versions)
+    candidates = [v for v in versions if v.status in FINAL_CLASS or v.status in PRELIMINARY]
+    if not candidates:
+        return Measurement(winner=versions[-1], preliminary=False, flags=extra)
+    candidates.sort(key=lambda v: _order(v, promoted))
+    winner, flags = candidates[0], set(extra)
+    for index, version in enumerate(candidates[1:], start=1):
+        winner, flag = _compete(winner, version, candidates[:index])
+        flags.add(flag)
+    preliminary = winner.status in PRELIMINARY and winner.result_id not in promoted
+    flags |= {"preliminary"} if preliminary or promoted else set()
+    return Measurement(winner=winner, preliminary=preliminary, flags=tuple(sorted(flags - {""})))
+
+
+def _promoted(versions: list[Result]) -> frozenset[str]:
+    """Each U makes the newest preliminary that is not younger than itself final."""
+    ids = set()
+    for message in (v for v in versions if v.status is Status.PROMOTED):
+        earlier = [v for v in versions if v.status in PRELIMINARY and v.version_time <= message.version_time]
+        ids |= {earlier[-1].result_id} if earlier else set()
+    return frozenset(ids)
+
+
+def _order(version: Result, promoted: frozenset[str]) -> tuple[bool, datetime, int, str]:
+    final = version.status in FINAL_CLASS or version.result_id in promoted
+    return (final, version.version_time, _RANK.get(version.status, 0), version.result_id)
+
+
+def _compete(winner: Result, version: Result, earlier: list[Result]) -> tuple[Result, str]:
+    """The better of two, the later one in order given second, and what is to be said about it."""
+    same_status = version.status is winner.status
+    if same_status and content(version) == content(winner):
+        return winner, ""
+    if version.status not in WITHDRAWN and _held(winner, version, earlier):
+        return winner, "reinstated_held"
+    if same_status and version.version_time == winner.version_time:
+        return version, "version_conflict"
+    return version, _remark(winner, version)
+
+
+def _remark(winner: Result, version: Result) -> str:
+    if winner.status is Status.DELETED and version.status not in WITHDRAWN:
+        return "reinstated"
+    return "silent_correction" if version.status is winner.status is Status.FINAL else ""
+
+
+def _held(winner: Result, version: Result, earlier: list[Result]) -> bool:
+    """After W nothing comes back without a steward; after D, or repeating old words, only with a time of its own."""
+    if winner.status is Status.WRONG_PATIENT:
+        return True
+    if version.version_time_from in ("OBR-22", "OBX-19"):
+        return False
+    return winner.status is Status.DELETED or _repeats(version, earlier)
+
+
+def _repeats(version: Result, earlier: list[Result]) -> bool:
+    """The same words again after they were corrected, with nothing but a message time to say so."""
+    said = content(version)
+    return any(old.status == version.status and content(old) == said for old in earlier)
