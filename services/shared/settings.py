@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     """Where `halo up` keeps embedded servers, generated secrets and logs."""
     site: Path | None = None
     """The hospital's site file; without one Halo listens on loopback and takes any sender."""
+    channels: Path | None = None
+    """Where alerts are sent (`channels.toml`); without one they are shown, not sent, and doctor says so."""
+    audit_key_file: Path | None = None
+    """Key of the alert log's chain, kept outside the database; default `DATA_DIR/audit.key`, made at first start."""
     partitions: int = Field(default=24, ge=1)
     bind: str = "127.0.0.1"
     """Address of the listeners for people and senders."""
