@@ -1,1 +1,1 @@
-"""Migrations and named queries."""
+"""Migrations of Halo's database."""
