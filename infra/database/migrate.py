@@ -1,8 +1,8 @@
 """Applies `migrations/*.sql` with yoyo: what is pending, and bringing a database up to date.
 
 Differs from stock yoyo in two ways, both for a migration killed half-way: the mark "applied" is written in the
-migration's own transaction, and the guard against two migrators is an advisory lock that dies with its holder instead of
-a row that stays.
+migration's own transaction, and the guard against two migrators is an advisory lock that dies with its holder instead
+of a row that stays.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ PRODUCER_DEFAULTS: dict[str, Any] = {
 """For kafka-python and aiokafka producers alike."""
 
 
-class KafkaUnreachable(RuntimeError):  # noqa: N818 - reads as what it says
+class KafkaUnreachable(RuntimeError):
     """No broker answered in the time given; the message names the address and what to look at."""
 
 
