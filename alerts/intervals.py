@@ -1,0 +1,60 @@
+"""Arithmetic on quantities of which only an interval may be known (`<18`, `>5000`); exact for exact numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from alerts.logic import Interval
+
+_MINUS_INFINITY = Decimal("-Infinity")
+
+
+def ratio(numerator: Interval, denominator: Interval) -> Interval:
+    """Every quotient that is possible; a divisor that may be zero leaves the upper end open to infinity."""
+    unbounded = numerator.high is None or denominator.low <= 0
+    low = Decimal(0) if not denominator.high else numerator.low / denominator.high
+    high = None if numerator.high is None or denominator.low <= 0 else numerator.high / denominator.low
+    return Interval(
+        low,
+        high,
+        numerator.low_closed and denominator.high_closed,
+        not unbounded and numerator.high_closed and denominator.low_closed,
+    )
+
+
+def difference(first: Interval, second: Interval) -> Interval:
+    """Every value that `first - second` may have."""
+    low = _MINUS_INFINITY if second.high is None else first.low - second.high
+    high = None if first.high is None else first.high - second.low
+    return Interval(low, high, first.low_closed and second.high_closed, first.high_closed and second.low_closed)
+
+
+def lowest(values: Sequence[Interval]) -> Interval:
+    """The minimum of the quantities; at least one must be given."""
+    low, open_low = min((v.low, not v.low_closed) for v in values)
+    tops = [(v.high, v.high_closed) for v in values if v.high is not None]
+    high, high_closed = min(tops) if tops else (None, False)
+    return Interval(low, high, not open_low, high_closed)
+
+
+def highest(values: Sequence[Interval]) -> Interval:
+    """The maximum of the quantities; at least one must be given."""
+    low, open_low = max((v.low, not v.low_closed) for v in values)
+    if any(v.high is None for v in values):
+        return Interval(low, None, not open_low, high_closed=False)
+    high, high_closed = max((v.high, v.high_closed) for v in values if v.high is not None)
+    return Interval(low, high, not open_low, high_closed)
+
+
+def median(values: Sequence[Interval]) -> Interval:
+    """The middle one, of an even number the mean of the middle two; at least one must be given."""
+    infinity = Decimal("Infinity")
+    low = _middle(sorted(v.low for v in values))
+    high = _middle(sorted(infinity if v.high is None else v.high for v in values))
+    return Interval(low, None if high == infinity else high)
+
+
+def _middle(ordered: Sequence[Decimal]) -> Decimal:
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
