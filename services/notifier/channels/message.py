@@ -1,0 +1,46 @@
+"""What a channel is asked to hand over, and how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from services.shared.channels import Channel
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery, ready to go."""
+
+    id: str
+    """Of the delivery; the recipient's key against doubles (`webhook-id`, `Message-ID`)."""
+    body: dict[str, Any]
+    """The alert's full state, as in `alerts.v1`, with `reason` and `change`."""
+    link: str
+    created_at: datetime
+    possibly_repeated: bool = False
+    """An earlier attempt may have arrived."""
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one attempt."""
+
+    outcome: Literal["handed_over", "refused", "unreachable", "timed_out"]
+    detail: str = ""
+    """The recipient's own words, shortened; no patient data."""
+    retry_after: float | None = None
+    """Seconds the recipient asked us to wait."""
+
+    @property
+    def done(self) -> bool:
+        """True when the recipient took it."""
+        return self.outcome == "handed_over"
+
+
+class Sender(Protocol):
+    """A channel: hands one message over. Raises nothing for what a recipient or a network can do."""
+
+    async def send(self, message: Message, channel: Channel, secret: str) -> Handover:
+        """Try once, within the time-out of the settings."""
+        ...

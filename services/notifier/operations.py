@@ -1,0 +1,63 @@
+"""Technical alerts about Halo itself, told to the channels marked `operations`; and those the notifier raises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import LiteralString
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from schemas.identity import stable_id
+from services.notifier.channels.message import Message
+
+_UNTOLD: LiteralString = """
+SELECT key, kind, severity, detail, count, opened_at FROM operations_alert
+WHERE told_at IS NULL AND closed_at IS NULL ORDER BY opened_at LIMIT 20
+"""
+_TOLD: LiteralString = "UPDATE operations_alert SET told_at = clock_timestamp() WHERE key = %s"
+_RAISE: LiteralString = """
+INSERT INTO operations_alert (key, kind, severity, detail) VALUES (%(key)s, %(kind)s, %(severity)s, %(detail)s)
+ON CONFLICT (key) DO UPDATE SET count = operations_alert.count + 1, last_at = clock_timestamp(),
+    detail = excluded.detail, closed_at = NULL,
+    told_at = CASE WHEN operations_alert.closed_at IS NULL THEN operations_alert.told_at END
+"""
+
+
+class Technical(msgspec.Struct, frozen=True, kw_only=True):
+    """One open, untold technical alert."""
+
+    key: str
+    kind: str
+    severity: str
+    detail: str
+    count: int
+    opened_at: datetime
+
+    def message(self, board_url: str) -> Message:
+        """As a channel sends it; its id is stable over attempts."""
+        text = f"{self.kind}: {self.detail}"
+        body = {
+            "alert_id": stable_id("operations", self.key), "severity": self.severity, "level": self.kind,
+            "family": "operations", "change": "opened", "summary": {"en": text, "sl": text},
+            "sampled_at": self.opened_at.isoformat(),
+        }  # fmt: skip
+        identity = stable_id("operations", self.key, self.opened_at.astimezone(UTC).isoformat())
+        return Message(id=identity, body=body, link=f"{board_url}/operations", created_at=self.opened_at)
+
+
+async def untold(conn: AsyncConnection) -> list[Technical]:
+    """What operations have not heard yet, oldest first."""
+    async with conn.cursor(row_factory=class_row(Technical)) as cursor:
+        return await (await cursor.execute(_UNTOLD)).fetchall()
+
+
+async def told(conn: AsyncConnection, alert: Technical) -> None:
+    """Some operations channel took it."""
+    await conn.execute(_TOLD, (alert.key,))
+
+
+async def raise_technical(conn: AsyncConnection, *, key: str, kind: str, severity: str, detail: str) -> None:
+    """Open it, or count it once more. `detail` names what, where and what to do, without patient data."""
+    await conn.execute(_RAISE, {"key": key, "kind": kind, "severity": severity, "detail": detail})
