@@ -91,17 +91,16 @@ class Child:
         """Ask it to end; kill it when it has not after `seconds`. Harmless when it does not run."""
         if self._process is None:
             return
-        if self.running:
-            self._process.send_signal(self.stop_signal)
+        self.ask_to_stop()
         try:
             self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal if it runs."""
+    def ask_to_stop(self) -> None:
+        """Send the stop signal without waiting; harmless when it does not run."""
         if self._process is not None and self.running:
-            self._process.send_signal(number)
+            self._process.send_signal(self.stop_signal)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; returns when it is gone."""

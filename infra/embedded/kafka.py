@@ -71,6 +71,8 @@ class EmbeddedKafka:
     Start it from a thread that lives as long as the broker shall: the broker dies with the thread.
     """
 
+    name = "kafka"
+
     def __init__(self, data_dir: Path, port: int, controller_port: int) -> None:
         self.data_dir = data_dir.resolve()
         self.port = port
@@ -95,6 +97,11 @@ class EmbeddedKafka:
 
     def start(self, say: Callable[[str], None] = lambda _text: None) -> None:
         """Start and wait until the broker answers. Harmless when it runs. ServerError with the log's end otherwise."""
+        self.launch(say)
+        self.wait()
+
+    def launch(self, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Start without waiting. Harmless when it runs."""
         if self.running:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,7 +113,14 @@ class EmbeddedKafka:
         self._format(class_path)
         say(NOTICE)
         self._child.start([*_java(class_path), "kafka.Kafka", str(self._settings)], cwd=self.data_dir)
+
+    def wait(self) -> None:
+        """Wait until the broker answers. ServerError with the log's end when it does not."""
         self._child.wait_until(self._answers, seconds=START_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """Begin a clean shutdown without waiting for its end."""
+        self._child.ask_to_stop()
 
     def stop(self) -> None:
         """Clean shutdown; killed when that takes too long. Harmless when it does not run."""

@@ -58,6 +58,8 @@ class EmbeddedPostgres:
     Start it from a thread that lives as long as the server shall: the server dies with the thread.
     """
 
+    name = "postgres"
+
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.resolve()
         self._lock = FolderLock(self.data_dir / "postgres.lock")
@@ -90,6 +92,11 @@ class EmbeddedPostgres:
 
     def start(self, say: Callable[[str], None] = lambda _text: None) -> None:
         """Start and wait until it answers. Harmless when it runs. ServerError with the log's end otherwise."""
+        self.launch(say)
+        self.wait()
+
+    def launch(self, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Start without waiting. Harmless when it runs."""
         if self.running:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -105,8 +112,15 @@ class EmbeddedPostgres:
         self._socket_dir = _socket_dir(self.data_dir, data, user)
         say(NOTICE)
         self._child.start(self._command(programs, data), cwd=data, env=_environment(), user=user)
+
+    def wait(self) -> None:
+        """Wait until it answers, and make Halo's role and database where they are missing."""
         self._child.wait_until(self._answers, seconds=START_SECONDS)
         self._create_owner()
+
+    def ask_to_stop(self) -> None:
+        """Begin a clean shutdown without waiting for its end."""
+        self._child.ask_to_stop()
 
     def stop(self) -> None:
         """Clean shutdown; killed when that takes too long. Harmless when it does not run."""

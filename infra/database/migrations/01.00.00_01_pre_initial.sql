@@ -371,7 +371,7 @@ CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
 
 CREATE TABLE installation (                              -- one row: what this database is for
-    only            boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one_row         boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     realm           text NOT NULL DEFAULT '',            -- demo: made-up patients only
     created_at      timestamptz NOT NULL DEFAULT now()
 );

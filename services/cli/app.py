@@ -1,0 +1,60 @@
+"""The `halo` command. Each command is a file of this folder that defines `command`; its name is the file's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import psycopg
+
+from infra.embedded.child import ServerError
+from services.shared.kafka import KafkaUnreachable
+from services.shared.metrics import halo_version
+
+FOLDER = Path(__file__).parent
+DEFINES_COMMAND = re.compile(r"^(?:def command\(|command\b\s*[:=])", re.MULTILINE)
+
+
+class CommandFiles(click.Group):
+    """A group whose commands are found by file name and loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all command files, dashes for underscores."""
+        del ctx
+        return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if _is_command(path))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command; None (click says which exist) when there is no such file."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        loaded = import_module(f"services.cli.{cmd_name.replace('-', '_')}").command
+        if not isinstance(loaded, click.Command):
+            raise TypeError(f"services/cli/{cmd_name}.py: `command` is a {type(loaded).__name__}, not a click command")
+        return loaded
+
+
+def _is_command(path: Path) -> bool:
+    return path.name != "app.py" and DEFINES_COMMAND.search(path.read_text("utf-8")) is not None
+
+
+@click.group(cls=CommandFiles, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(halo_version(), prog_name="halo")
+def halo() -> None:
+    """Watches laboratory results of people with multiple myeloma and calls the right person."""
+
+
+def main() -> None:
+    """Entry point: what an operator can mend is one plain message, everything else a traceback."""
+    try:
+        halo()
+    except (ServerError, KafkaUnreachable) as error:
+        sys.exit(f"halo: {error}")
+    except psycopg.OperationalError as error:
+        sys.exit(f"halo: the database cannot be reached: {error}Set HALO_DATABASE or start it with `halo up`.")
+
+
+if __name__ == "__main__":
+    main()
