@@ -1,0 +1,135 @@
+"""Fields, repeats, components and escape sequences of one segment (HL7 v2 chapter 2, sections 2.5 to 2.7)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from services.reading.segments import Segment
+
+NULL = '""'
+"""HL7's "delete this value"; for Halo it is no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The delimiters of MSH-1 and MSH-2 and the codec of the text. An empty delimiter is not used by the sender."""
+
+    field: bytes = b"|"
+    component: bytes = b"^"
+    repeat: bytes = b"~"
+    escape: bytes = b"\\"
+    subcomponent: bytes = b"&"
+    codec: str = "utf-8"
+
+    def text(self, data: bytes) -> str:
+        """`data` decoded and with its escape sequences resolved."""
+        decoded = data.decode(self.codec, "replace")
+        mark = self.escape.decode("ascii")
+        if not mark or mark not in decoded:
+            return decoded
+        return re.sub(f"{re.escape(mark)}([^{re.escape(mark)}\r\n]*){re.escape(mark)}", self._resolve, decoded)
+
+    def _resolve(self, found: re.Match[str]) -> str:
+        code = found[1]
+        delimiters = {"F": self.field, "S": self.component, "R": self.repeat, "E": self.escape, "T": self.subcomponent}
+        if code in delimiters:
+            return delimiters[code].decode("ascii")
+        if code in _PLAIN:
+            return _PLAIN[code]
+        if code[:1] == "X":
+            return self._hexadecimal(code[1:]) or found[0]
+        return _formatting(code, found[0])
+
+    def _hexadecimal(self, digits: str) -> str:
+        try:
+            return bytes.fromhex(digits).decode(self.codec)
+        except ValueError:  # also UnicodeDecodeError: kept as sent
+            return ""
+
+
+_PLAIN = {"H": "", "N": "", "P": "#", ".br": "\n", ".ce": "\n", ".fi": "", ".nf": ""}
+_COUNTED = re.compile(r"\.(sp|sk|in|ti)([+-]?\d{0,4})")
+
+
+def _formatting(code: str, as_sent: str) -> str:
+    """The FT commands that move the pen; what is not known is kept as sent."""
+    found = _COUNTED.fullmatch(code)
+    if found is None:
+        return as_sent
+    count = min(abs(int(found[2])) if found[2].strip("+-") else 1, _MAX_SPACE)
+    return {"sp": "\n", "sk": " "}.get(found[1], "") * count
+
+
+_MAX_SPACE = 100
+
+
+def _cut(data: bytes, delimiter: bytes) -> list[bytes]:
+    return data.split(delimiter) if delimiter else [data]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One repeat of a field."""
+
+    data: bytes
+    dialect: Dialect
+
+    def component(self, number: int) -> str:
+        """First subcomponent of component `number` (from 1); "" when absent or null."""
+        part = _cut(self._component(number), self.dialect.subcomponent)[0]
+        return _not_null(self.dialect.text(part))
+
+    def subcomponent(self, number: int, sub: int) -> str:
+        """Subcomponent `sub` of component `number`, both from 1."""
+        parts = _cut(self._component(number), self.dialect.subcomponent)
+        return _not_null(self.dialect.text(parts[sub - 1])) if sub <= len(parts) else ""
+
+    def whole(self, number: int) -> str:
+        """Component `number` with its subcomponents and their separators as sent (`12345-6&IMP` stays so)."""
+        return _not_null(self.dialect.text(self._component(number)))
+
+    def text(self) -> str:
+        """The whole repeat as one text."""
+        return _not_null(self.dialect.text(self.data))
+
+    def _component(self, number: int) -> bytes:
+        parts = _cut(self.data, self.dialect.component)
+        return parts[number - 1] if number <= len(parts) else b""
+
+
+def _not_null(text: str) -> str:
+    return "" if text == NULL else text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One segment by fields, numbered as the standard does (MSH-1 is the separator itself)."""
+
+    segment: Segment
+    dialect: Dialect
+
+    @cached_property
+    def _fields(self) -> list[bytes]:
+        parts = self.segment.data.split(self.dialect.field)
+        return [parts[0], self.dialect.field, *parts[1:]] if self.segment.name in _SELF_SEPARATED else parts
+
+    def raw(self, number: int) -> bytes:
+        """Field `number` as sent, all repeats."""
+        return self._fields[number] if number < len(self._fields) else b""
+
+    def repeats(self, number: int) -> list[Field]:
+        """Every repeat of the field, empty ones too; an absent field is one empty repeat."""
+        return [Field(part, self.dialect) for part in _cut(self.raw(number), self.dialect.repeat)]
+
+    def first(self, number: int) -> Field:
+        """The first repeat."""
+        return self.repeats(number)[0]
+
+    def component(self, number: int, component: int = 1) -> str:
+        """Shorthand for the first repeat's component."""
+        return self.first(number).component(component)
+
+
+_SELF_SEPARATED = frozenset({"MSH", "FHS", "BHS"})

@@ -1,0 +1,60 @@
+"""Files of any supported format to outcomes, in file order; what `halo evaluate` reads with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+from schemas.patient_event import Purpose
+from services.reading import hl7v2, ndjson
+from services.reading.batches import split
+from services.reading.header import NotHl7, read_header
+from services.reading.outcome import Outcome
+
+Format = Literal["hl7v2", "ndjson"]
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole has no form that Halo reads; the text says what was expected."""
+
+
+def detect(data: bytes) -> Format:
+    """By the first character: `{` is NDJSON, all else HL7 v2. UnreadableFile for an empty file."""
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0\x0b")[:1]
+    if not start:
+        raise UnreadableFile("the file is empty; expected HL7 v2 messages or one JSON event a line")
+    return "ndjson" if start == b"{" else "hl7v2"
+
+
+def read_file(
+    data: bytes,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    *,
+    zone: tzinfo = UTC,
+    purpose: Purpose = "live",
+    default_charset: str = hl7v2.DEFAULT_CHARSET,
+) -> Iterator[Outcome]:
+    """The outcomes of all messages. An event is taken as received at its sender's time (MSH-7).
+
+    `zone` is the sender's zone, for MSH-7 without an offset. Raises UnreadableFile where nothing can be read at all.
+    """
+    if (format or detect(data)) == "ndjson":
+        yield from ndjson.read(data)
+        return
+    messages = split(data)
+    if not messages:
+        raise UnreadableFile("the file holds no HL7 v2 message; a message starts with MSH on a line of its own")
+    for message in messages:
+        received_at = _sent_at(message, default_charset, zone)
+        yield hl7v2.read(message, received_at, purpose=purpose, default_charset=default_charset)
+
+
+def _sent_at(message: bytes, default_charset: str, zone: tzinfo) -> str:
+    """MSH-7 as UTC text; "" when there is none, or none with a day."""
+    try:
+        moment = datetime.fromisoformat(read_header(message, default_charset).sent_at)
+    except (NotHl7, ValueError):
+        return ""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")

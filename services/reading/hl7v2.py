@@ -1,0 +1,108 @@
+"""One HL7 v2 message to events: the public entry of this folder."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from msgspec import structs
+
+from schemas.identity import event_id
+from schemas.patient_event import LabReport, Purpose, Source
+from services.reading.header import Header, NotHl7, read_header
+from services.reading.oru import read_results
+from services.reading.outcome import (
+    APPLICATION_ERROR,
+    REQUIRED_FIELD_MISSING,
+    SEGMENT_SEQUENCE_ERROR,
+    Outcome,
+    Refusal,
+)
+from services.reading.patients import Portion, portions
+from services.reading.refusing import refuse, refuse_unread
+
+USED_TRIGGERS = frozenset({("ORU", "R01"), ("ORU", "")})
+IGNORED_TYPE = "ignored_type"
+DEFAULT_CHARSET = "utf-8"
+
+
+def read(
+    message: bytes,
+    received_at: str,
+    *,
+    peer: str = "",
+    purpose: Purpose = "live",
+    default_charset: str = DEFAULT_CHARSET,
+) -> Outcome:
+    """What `message` says. Never raises, whatever the bytes; cut batches with `batches.split` first.
+
+    `received_at` is UTC ISO text with "Z"; `default_charset` is a codec name, for messages without MSH-18.
+    """
+    try:
+        header = read_header(message, default_charset)
+    except NotHl7 as error:
+        refusal = Refusal(reason="not_hl7", text=str(error), condition=APPLICATION_ERROR, location="MSH^1^1")
+        return refuse_unread(refusal, message, received_at, peer=peer)
+    source = _source(message, header, received_at, peer)
+    if fault := _unusable(header):
+        return refuse(fault, message, source, header)
+    if (header.type, header.trigger) not in USED_TRIGGERS:
+        return Outcome(ignored=IGNORED_TYPE, header=header)
+    return _reports(message, header, source, purpose)
+
+
+def _unusable(header: Header) -> Refusal | None:
+    if not header.type:
+        text = "MSH-9 (message type) is empty; send for example ORU^R01"
+        return Refusal(reason="no_message_type", text=text, condition=REQUIRED_FIELD_MISSING, location="MSH^1^9")
+    if sum(segment.name == "MSH" for segment in header.segments) > 1:
+        text = "more than one MSH in one message; send a batch with each MSH on a line of its own"
+        return Refusal(reason="several_headers", text=text, condition=SEGMENT_SEQUENCE_ERROR, location="MSH^2")
+    return None
+
+
+def _reports(message: bytes, header: Header, source: Source, purpose: Purpose) -> Outcome:
+    found = portions(message, header)
+    named = [portion for portion in found if portion.patient.id]
+    if not found or (not named and header.charset.supported):
+        return refuse(_nobody(bool(found)), message, source, header)
+    events = tuple(_report(portion, header, source, purpose) for portion in found)
+    return Outcome(events=events, header=header, without_patient=len(found) - len(named))
+
+
+def _nobody(groups: bool) -> Refusal:
+    text = "no patient id: PID-3 is empty in every group" if groups else "no patient id: there is no PID segment"
+    condition = REQUIRED_FIELD_MISSING if groups else SEGMENT_SEQUENCE_ERROR
+    return Refusal(reason="no_patient_id", text=text, condition=condition, location="PID^1^3")
+
+
+def _report(portion: Portion, header: Header, source: Source, purpose: Purpose) -> LabReport:
+    digest = sha256(portion.raw).hexdigest()
+    return LabReport(
+        event_id=event_id(source.sender, source.sha256, portion.patient.id),
+        patient=portion.patient,
+        source=_with_raw(source, digest),
+        raw=portion.raw,
+        results=read_results(portion.raw, header),
+        purpose=purpose,
+    )
+
+
+def _with_raw(source: Source, digest: str) -> Source:
+    return structs.replace(source, raw_sha256=digest)
+
+
+def _source(message: bytes, header: Header, received_at: str, peer: str) -> Source:
+    digest = sha256(message).hexdigest()
+    return Source(
+        format="hl7v2",
+        sender=header.sender,
+        received_at=received_at,
+        message_id=header.control_id,
+        message_type=header.message_type,
+        sent_at=header.sent_at,
+        charset=header.charset.label,
+        environment=header.environment,
+        sha256=digest,
+        raw_sha256=digest,
+        peer=peer,
+    )
