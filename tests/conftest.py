@@ -10,6 +10,7 @@ import pytest
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.postgres import EmbeddedPostgres
 from tests.real import servers
+from tests.real.system import System, system
 
 PARTITIONS = 4
 """Fewer than in a hospital: enough to tell partitions apart, quicker to make anew for each test."""
@@ -63,3 +64,10 @@ def topics(kafka_bootstrap: str) -> Topics:
     """All topics, made anew for this test."""
     servers.fresh_topics(kafka_bootstrap, PARTITIONS)
     return Topics(bootstrap=kafka_bootstrap, partitions=PARTITIONS)
+
+
+@pytest.fixture
+def halo_system() -> Iterator[System]:
+    """A whole Halo, started with `halo up` for this test and ready."""
+    with system() as running:
+        yield running

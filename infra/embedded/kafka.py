@@ -91,6 +91,11 @@ class EmbeddedKafka:
         return self._child.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """How the process ended; negative is a signal's number; None while it runs."""
+        return self._child.exit_code
+
+    @property
     def running(self) -> bool:
         """True while the process lives."""
         return self._child.running

@@ -78,6 +78,11 @@ class EmbeddedPostgres:
         return self._child.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """How the process ended; negative is a signal's number; None while it runs."""
+        return self._child.exit_code
+
+    @property
     def running(self) -> bool:
         """True while the postmaster lives."""
         return self._child.running

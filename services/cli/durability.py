@@ -29,7 +29,7 @@ class Durability:
             return "Nothing acknowledged is lost when a process dies or a machine is lost."
         missing = []
         if self.replicas <= COPIES_WANTED:
-            missing.append(f"Kafka keeps {self.replicas} copy/copies of each event, not three")
+            missing.append(f"Kafka keeps {self.replicas} of the three copies of each event")
         if self.synchronous_standbys == 0:
             missing.append("PostgreSQL has no synchronous standby")
         reason = " and ".join(missing)

@@ -43,6 +43,11 @@ class Service(Protocol):
         """Process id while it lives."""
         ...
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; negative is a signal's number; None while it lives."""
+        ...
+
     def launch(self) -> None:
         """Start without waiting for readiness; ServerError or OSError when it cannot be started."""
         ...
@@ -135,8 +140,7 @@ class Supervisor:
             UP.labels(service.name).set(0)
             delay = watched.backoff.next(now)
             watched.restart_at = now + delay
-            code = getattr(service, "exit_code", None)
-            logger.warning("process.died", name=service.name, exit_code=code, restart_in_seconds=delay)
+            logger.warning("process.died", name=service.name, exit_code=service.exit_code, restart_in_seconds=delay)
             self._changed()
         elif now >= watched.restart_at:
             self._restart(watched)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import Gauge
+from prometheus_client import Gauge, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody reads
 
 BUILD_INFO = Gauge("halo_build_info", "Always 1; says which version of which process runs.", ["version", "process"])
 UP_SINCE = Gauge("halo_start_time_seconds", "When this process started, in seconds since 1970.")
