@@ -7,7 +7,7 @@ Decimal in, unrounded Decimal out: the limits are compared on the unrounded valu
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Literal
@@ -132,3 +132,25 @@ def missing_for_egfr(view: View, at: datetime) -> tuple[str, ...]:
 def displayed(value: Decimal, places: str = "1") -> str:
     """Rounded half up, to an integer by default; for people, never for comparisons."""
     return str(value.quantize(Decimal(places), ROUND_HALF_UP))
+
+
+def reference_sample(view: View, at: datetime) -> Point | None:
+    """The sample that tells kidney function at `at`: the creatinine, else a reported eGFR without a creatinine near it.
+
+    A reported eGFR is never used when a creatinine of the same specimen or within 24 h exists.
+    """
+    creatinine = view.series.at("creat", at)
+    reported = view.series.at("egfr", at)
+    if creatinine is not None or reported is None:
+        return creatinine
+    span = timedelta(hours=int(view.pack["aki.beside_hours"]))
+    return None if view.series.nearest("creat", at, span, reported.result.specimen) else reported
+
+
+def egfr_at(view: View, sample: Point) -> Quantity:
+    """Our own eGFR of a creatinine, or the reported one where the sample is that."""
+    if sample.result.analyte == "creat":
+        return estimated(view, sample)
+    return Quantity(
+        name="egfr", interval=sample.interval, unit=UNIT, results=(sample.result.result_id,), method="reported"
+    )

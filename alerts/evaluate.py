@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import msgspec
+from typing import Literal
 
 from alerts.alert import AlertState, Derived, Evaluation, Undetermined
 from alerts.condition import used_results
 from alerts.derived import derive
 from alerts.episodes import Episode, fold
 from alerts.logic import Truth
+from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import RULES
 from alerts.severity import Severity
@@ -31,7 +31,7 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES) -> Evaluation:
     failed: dict[str, str] = {}
     for rule in rules:
         try:
-            judgements = [_preliminary_only_critical(view, j) for j in rule.judge(view)]
+            judgements = [only_critical(view, j) for j in rule.judge(view)]
         except Exception as error:  # noqa: BLE001 - design 6: a rule that raises must not stop the others; reported below
             failed[rule.name] = f"{type(error).__name__}: {error}"
             continue
@@ -51,20 +51,6 @@ def _derived(view: View, failed: dict[str, str]) -> tuple[Derived, ...]:
     except Exception as error:  # noqa: BLE001 - as for a rule
         failed["derived"] = f"{type(error).__name__}: {error}"
         return ()
-
-
-def _preliminary_only_critical(view: View, judgement: Judgement) -> Judgement:
-    """A preliminary sample may raise a CRITICAL alert only (clinical specification, result life cycle 1)."""
-    preliminary = any(
-        point.preliminary and point.result.slot == judgement.slot
-        for point in [view.series.at(judgement.analyte, judgement.at)]
-        if point is not None
-    )
-    if not preliminary or judgement.truth is not Truth.TRUE:
-        return judgement
-    if judgement.severity is Severity.CRITICAL:
-        return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
-    return msgspec.structs.replace(judgement, truth=Truth.FALSE, level="", severity=None, clears=Truth.INDETERMINATE)
 
 
 def _open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermined]:
@@ -95,9 +81,16 @@ def _alert(view: View, rule: Rule, episode: Episode) -> AlertState:
         value=last.value,
         unit=last.unit,
         sampled_at=last.at,
-        delivery="now" if grade.severity is Severity.CRITICAL else rule.delivery,
+        delivery=_delivery(rule, grade.severity),
         summary=summaries(rule.name, episode),
         reasons=last.node,
         facts=last.facts,
         rule_pack=view.pack.version,
     )
+
+
+def _delivery(rule: Rule, severity: Severity) -> Literal["now", "working_hours"]:
+    """CRITICAL at once whatever the rule, HIGH as the rule says, anything below in the morning (behaviour 4)."""
+    if severity is Severity.CRITICAL:
+        return "now"
+    return rule.delivery if severity is Severity.HIGH else "working_hours"

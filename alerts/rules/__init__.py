@@ -3,5 +3,18 @@
 from __future__ import annotations
 
 from alerts.rule import Rule
+from alerts.rules import (
+    ren_aki,
+    ren_decline,
+    ren_halo,
+    ren_lccn,
+    ren_rise,
+)
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    ren_aki.RULE,
+    ren_halo.RULE,
+    ren_rise.RULE,
+    ren_lccn.RULE,
+    ren_decline.RULE,
+)

@@ -1,0 +1,35 @@
+"""What the text of a kidney alert adds when present (kidney 3): zoledronate, NSAID, contrast, high calcium."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.logic import Truth
+from alerts.rule import View
+from alerts.samples import quantity
+
+_HARMFUL = {"zoledron": "zoledronate", "nsaid": "nsaid", "contrast": "contrast"}
+
+
+def notes(view: View, at: datetime) -> dict[str, str]:
+    """`drugs` (names, comma between) and `calcium` (mmol/L) as facts for the wording; absent when not present."""
+    drugs = _drugs(view, at)
+    calcium = _raised_calcium(view, at)
+    return ({"drugs": drugs} if drugs else {}) | ({"calcium": calcium} if calcium else {})
+
+
+def _drugs(view: View, at: datetime) -> str:
+    """Drugs of the context that were given at `at`, by code, class (value) or note."""
+    said = [f"{d.code} {d.value} {d.note}".casefold() for d in view.context.active("drug", at)]
+    return ",".join(name for word, name in _HARMFUL.items() if any(word in text for text in said))
+
+
+def _raised_calcium(view: View, at: datetime) -> str:
+    """The laboratory's adjusted, else the total calcium of the draw, when above the HALO limit."""
+    for analyte in ("ca_adj", "ca"):
+        point = view.series.at(analyte, at)
+        if point is not None:
+            raised = quantity(point).interval
+            above = raised is not None and raised.test(">", view.pack["kidney_notes.calcium"]) is Truth.TRUE
+            return str(point.result.value) if above else ""
+    return ""

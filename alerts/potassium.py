@@ -1,0 +1,76 @@
+"""What a potassium is worth in a haemolysed specimen (blood counts 4): haemolysis can only raise it.
+
+A haemolysis index below 0.5 g/L changes nothing; without an index a flag or a comment counts as haemolysed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from alerts.condition import Quantity
+from alerts.logic import Interval, Truth
+from alerts.rule import View
+from alerts.samples import quantity
+from alerts.series import Point
+
+Use = Literal["VALID", "HIGH_NOT_USED", "LOW_KEPT", "COMMENT", "WITHHELD"]
+_WORDS = ("haemoly", "hemoly", "hemoli", "haemoli")
+
+
+class Specimen(msgspec.Struct, frozen=True, kw_only=True):
+    """State of the specimen a potassium was measured in."""
+
+    haemolysed: bool
+    withheld: bool = False
+    """Index above 5.0 g/L: nothing but a low value is used."""
+    index: Decimal | None = None
+    """g/L, when the laboratory sent one of the same draw."""
+    results: tuple[str, ...] = ()
+
+
+def specimen_of(view: View, point: Point) -> Specimen:
+    """The haemolysis index of the same draw, else flag or comment."""
+    index = _index(view, point)
+    if index is None:
+        return Specimen(haemolysed=_marked(point))
+    pack, interval = view.pack, index.interval
+    haemolysed = interval.test(">=", pack["haemolysis.comment"]) is not Truth.FALSE
+    withheld = interval.test(">", pack["haemolysis.withhold"]) is Truth.TRUE
+    return Specimen(haemolysed=haemolysed, withheld=withheld, index=interval.exact, results=(index.result.result_id,))
+
+
+def usable(view: View, point: Point) -> Quantity:
+    """The potassium as a bound: in a haemolysed specimen the true value is at most the measured one."""
+    state, measured = specimen_of(view, point), quantity(point)
+    if not state.haemolysed:
+        return measured
+    known = Interval(Decimal(0), measured.interval.high if measured.interval else None)
+    return msgspec.structs.replace(measured, interval=known, results=(*measured.results, *state.results))
+
+
+def use_of(state: Specimen, *, high: bool, low: bool) -> Use:
+    """How the value is used, given whether it would raise K_HIGH or K_LOW."""
+    if not state.haemolysed:
+        return "VALID"
+    if high:
+        return "HIGH_NOT_USED"
+    if low:
+        return "LOW_KEPT"
+    return "WITHHELD" if state.withheld else "COMMENT"
+
+
+def _index(view: View, point: Point) -> Point | None:
+    same_time = view.series.at("hi", point.at)
+    if same_time is not None:
+        return same_time
+    specimen = point.result.specimen
+    found = (p for p in view.series.points("hi") if specimen and p.result.specimen == specimen)
+    return next(found, None)
+
+
+def _marked(point: Point) -> bool:
+    said = " ".join((*point.result.flags, *point.flags, *point.result.comments)).casefold()
+    return any(word in said for word in _WORDS)

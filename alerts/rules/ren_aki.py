@@ -1,0 +1,92 @@
+"""REN_AKI: acute kidney injury by the NHS algorithm or KDIGO, whichever is higher (kidney 1 and 3).
+
+Stage 1, 2, 3 is MEDIUM, HIGH, CRITICAL; with potassium above 6.0 mmol/L it is CRITICAL. The specification says so of
+stage 1 [R:25]; a higher stage cannot be less urgent than stage 1 with the same potassium.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.condition import Node, all_of, compare
+from alerts.egfr import displayed
+from alerts.kidney import Aki, aki_at
+from alerts.kidney_notes import notes
+from alerts.logic import Truth
+from alerts.potassium import usable
+from alerts.rule import Judgement, Rule, View, at_samples
+from alerts.samples import hours, shown
+from alerts.severity import Severity
+
+STAGES = {1: Severity.MEDIUM, 2: Severity.HIGH, 3: Severity.CRITICAL}
+
+
+def _judge(view: View, at: datetime) -> Judgement | None:
+    point = view.series.at("creat", at)
+    if point is None:
+        return None
+    aki = aki_at(view, point)
+    potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
+    urgent = potassium is not None and potassium.truth is Truth.TRUE
+    node = all_of(aki.node, potassium) if urgent and potassium else aki.node
+    truth = _truth(aki)
+    open_question = truth is Truth.INDETERMINATE
+    return Judgement(
+        at=at,
+        slot=aki.slot,
+        truth=truth,
+        node=node,
+        level=f"AKI_{aki.stage}" if aki.stage else "",
+        severity=(Severity.CRITICAL if urgent else STAGES[aki.stage]) if aki.stage else None,
+        clears=aki.clears,
+        analyte="creat",
+        value=shown(point),
+        unit=point.result.unit,
+        flags=_flags(aki, potassium),
+        missing=(("adult",) if aki.suppressed == "not_adult" else ("creat",)) if open_question else (),
+        possible=_possible(aki) if open_question else (),
+        facts=_facts(aki) | notes(view, at) if aki.stage else {},
+    )
+
+
+def _truth(aki: Aki) -> Truth:
+    """On dialysis there is no staging and so no alert; of a minor the rules cannot say anything."""
+    if aki.suppressed == "not_adult":
+        return Truth.INDETERMINATE
+    if aki.stage:
+        return Truth.TRUE
+    return Truth.INDETERMINATE if aki.possible_stage else Truth.FALSE
+
+
+def _possible(aki: Aki) -> tuple[Severity, ...]:
+    return tuple(STAGES[stage] for stage in range(1, (aki.possible_stage or max(STAGES)) + 1))
+
+
+def _potassium(view: View, at: datetime, specimen: str) -> Node | None:
+    """Potassium of the draw, or the nearest within 24 h; a high one of a haemolysed specimen decides nothing."""
+    found = view.series.nearest("k", at, hours(view.pack, "aki.beside_hours"), specimen)
+    return compare(usable(view, found), view.pack.limit("aki.potassium")) if found else None
+
+
+def _flags(aki: Aki, potassium: Node | None) -> tuple[str, ...]:
+    uncertain = potassium is not None and potassium.truth is Truth.INDETERMINATE
+    suppressed = [f"suppressed_{aki.suppressed}"] if aki.suppressed else []
+    return tuple(sorted({*aki.flags, *suppressed, *(["potassium_not_usable"] if uncertain else [])}))
+
+
+def _facts(aki: Aki) -> dict[str, str]:
+    found = {"stage": str(aki.stage), "rule": aki.rule, "nhs": str(aki.nhs_stage), "kdigo": str(aki.kdigo_stage)}
+    if aki.ratio is not None and aki.baseline is not None:
+        found |= {"ratio": str(aki.ratio), "baseline": displayed(aki.baseline)}
+    if aki.rise is not None and aki.rise.exact is not None:
+        found["rise_48_h"] = str(aki.rise.exact)
+    return found
+
+
+RULE = Rule(
+    name="REN_AKI",
+    family="renal_failure",
+    inputs=frozenset({"creat", "k", "hi", "ca", "ca_adj", "alb"}),
+    judge=at_samples(("creat",), _judge),
+    delivery="now",
+)

@@ -1,0 +1,130 @@
+"""REN_DECLINE: eGFR at or below 75 % of its median of the prior 365 days, twice, 14 days apart [E] (kidney 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from alerts.condition import Node, Quantity, all_of, compare, fact
+from alerts.egfr import displayed, estimated, missing_for_egfr
+from alerts.intervals import median, ratio
+from alerts.logic import Interval, Truth
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import hours, shown
+from alerts.series import Point
+from alerts.severity import Severity
+from alerts.thresholds import Pack
+
+
+class _Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One final creatinine with its own eGFR and the median it is compared with."""
+
+    point: Point
+    estimate: Quantity
+    usual: Interval | None
+    node: Node
+    """eGFR <= 75 % of the median, this sample alone."""
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a final creatinine; the first of a run of samples that meet it waits for the second."""
+    judgements: list[Judgement] = []
+    began: datetime | None = None
+    for sample in _samples(view):
+        if sample.node.truth is Truth.TRUE:
+            began = began or sample.point.at
+        elif sample.node.truth is Truth.FALSE:
+            began = None
+        judgements.append(_judge(view, sample, began))
+    return judgements
+
+
+def declined(pack: Pack, share: Quantity) -> Node:
+    """One sample: `share` is eGFR divided by its median of the prior 365 days."""
+    return compare(share, pack.limit("ren_decline.share"))
+
+
+def confirmed(pack: Pack, began: datetime, at: datetime) -> bool:
+    """Whether samples in a row that meet it span 14 days."""
+    return at - began >= hours(pack, "ren_decline.apart_hours")
+
+
+def _samples(view: View) -> list[_Sample]:
+    estimates: list[tuple[Point, Quantity]] = []
+    found = []
+    for point in view.series.points("creat"):
+        if not point.preliminary:
+            estimate = estimated(view, point)
+            found.append(_sample(view, point, estimate, estimates))
+            estimates.append((point, estimate))
+    return found
+
+
+def _sample(view: View, point: Point, estimate: Quantity, earlier: Sequence[tuple[Point, Quantity]]) -> _Sample:
+    window = [(p, q) for p, q in earlier if point.at - p.at <= hours(view.pack, "ren_decline.median_hours")]
+    known = [q.interval for _, q in window if q.interval is not None]
+    usual = median(known) if known else None
+    node = _node(view.pack, estimate, usual, [p.result.result_id for p, _ in window])
+    return _Sample(point=point, estimate=estimate, usual=usual, node=node)
+
+
+def _node(pack: Pack, estimate: Quantity, usual: Interval | None, earlier: Sequence[str]) -> Node:
+    if not earlier:
+        return fact("no_egfr_in_the_prior_365_days", Truth.FALSE, estimate.results)
+    share = ratio(estimate.interval, usual) if estimate.interval and usual else None
+    return declined(
+        pack,
+        Quantity(
+            name="egfr_share_of_median", interval=share, results=(*estimate.results, *earlier), method=estimate.method
+        ),
+    )  # fmt: skip
+
+
+def _judge(view: View, sample: _Sample, began: datetime | None) -> Judgement:
+    point, twice = sample.point, Truth.FALSE
+    if began is not None and confirmed(view.pack, began, point.at):
+        twice = Truth.TRUE
+    node = all_of(sample.node, fact("met_14_days_before", twice), name="ren_decline")
+    met = node.truth is Truth.TRUE
+    return Judgement(
+        at=point.at,
+        slot=point.result.slot,
+        truth=node.truth,
+        node=node,
+        level="REN_DECLINE" if met else "",
+        severity=Severity.MEDIUM if met else None,
+        clears=_clears(view.pack, sample),
+        analyte="creat",
+        value=shown(point),
+        unit=point.result.unit,
+        flags=point.flags if met else (),
+        missing=missing_for_egfr(view, point.at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
+        possible=(Severity.MEDIUM,) if node.truth is Truth.INDETERMINATE else (),
+        facts=_facts(sample) if met else {},
+    )
+
+
+def _clears(pack: Pack, sample: _Sample) -> Truth:
+    """Above 80 % of the median of its own prior 365 days."""
+    if sample.estimate.interval is None or sample.usual is None:
+        return Truth.INDETERMINATE
+    limit = pack.limit("ren_decline.clear_share")
+    return ratio(sample.estimate.interval, sample.usual).test(limit.operator, limit.value)
+
+
+def _facts(sample: _Sample) -> dict[str, str]:
+    numbers = {"egfr": sample.estimate.interval, "median": sample.usual}
+    exact: dict[str, Decimal] = {n: i.exact for n, i in numbers.items() if i is not None and i.exact is not None}
+    return {"equation": sample.estimate.method} | {name: displayed(value) for name, value in exact.items()}
+
+
+RULE = Rule(
+    name="REN_DECLINE",
+    family="renal_failure",
+    inputs=frozenset({"creat"}),
+    judge=judge,
+    delivery="working_hours",
+)

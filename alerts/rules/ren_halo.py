@@ -1,0 +1,112 @@
+"""REN_HALO: eGFR below 40 or creatinine above 173 umol/L [S] (kidney 3): HIGH when new in 90 days, else LOW.
+
+The eGFR is our own, by the equation the rule pack names; a reported one counts only where there is no creatinine.
+Tag `imwg177`: creatinine above 177 [R:17].
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.condition import Node, Quantity, any_of, compare
+from alerts.egfr import displayed, egfr_at, missing_for_egfr, reference_sample
+from alerts.kidney import aki_at
+from alerts.kidney_notes import notes
+from alerts.logic import Interval, Truth, all_true
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import hours, shown, times
+from alerts.series import Point
+from alerts.severity import Severity
+from alerts.thresholds import Pack
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a creatinine, or a reported eGFR that no creatinine goes with."""
+    judgements: list[Judgement] = []
+    met: list[datetime] = []
+    for at in times(view, ("creat", "egfr")):
+        sample = reference_sample(view, at)
+        if sample is None:
+            continue
+        known = any(at - earlier <= hours(view.pack, "ren_halo.prior_hours") for earlier in met)
+        judgement = _judge(view, sample, known=known)
+        judgements.append(judgement)
+        met += [at] if judgement.truth is Truth.TRUE and not sample.preliminary else []
+    return judgements
+
+
+def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
+    estimate, creatinine = egfr_at(view, sample), _creatinine(sample)
+    node = limbs(view.pack, estimate, creatinine)
+    met = node.truth is Truth.TRUE
+    return Judgement(
+        at=sample.at,
+        slot=sample.result.slot,
+        truth=node.truth,
+        node=node,
+        level="REN_HALO" if met else "",
+        severity=severity(known=known) if met else None,
+        clears=clears(view.pack, estimate.interval, creatinine.interval if creatinine else None),
+        analyte=sample.result.analyte,
+        value=shown(sample),
+        unit=sample.result.unit,
+        flags=_flags(view, sample) if met else (),
+        missing=missing_for_egfr(view, sample.at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
+        possible=(severity(known=known),) if node.truth is Truth.INDETERMINATE else (),
+        facts=_facts(estimate) | notes(view, sample.at) if met else {},
+    )
+
+
+def severity(*, known: bool) -> Severity:
+    """HIGH, or LOW (trend) when such a value is known from the prior 90 days [E]."""
+    return Severity.LOW if known else Severity.HIGH
+
+
+def limbs(pack: Pack, estimate: Quantity, creatinine: Quantity | None) -> Node:
+    """The condition; either limb is enough."""
+    second = [compare(creatinine, pack.limit("ren_halo.creatinine"))] if creatinine else []
+    return any_of(compare(estimate, pack.limit("ren_halo.egfr")), *second, name="ren_halo")
+
+
+def clears(pack: Pack, estimate: Interval | None, creatinine: Interval | None) -> Truth:
+    """One sample with eGFR >= 45 and creatinine <= 160 (alert behaviour 2.2); an unknown eGFR never clears."""
+    parts = []
+    for value, key in ((estimate, "ren_halo.clear_egfr"), (creatinine, "ren_halo.clear_creatinine")):
+        limit = pack.limit(key)
+        parts.append(value.test(limit.operator, limit.value) if value else Truth.INDETERMINATE)
+    return all_true(parts)
+
+
+def tagged_imwg(pack: Pack, creatinine: Interval) -> bool:
+    """The IMWG reading of the creatinine limit, recorded beside ours."""
+    limit = pack.limit("ren_halo.imwg177")
+    return creatinine.test(limit.operator, limit.value) is Truth.TRUE
+
+
+def _creatinine(sample: Point) -> Quantity | None:
+    if sample.result.analyte != "creat":
+        return None
+    return Quantity(name="creat", interval=sample.interval, unit=sample.result.unit, results=(sample.result.result_id,))
+
+
+def _flags(view: View, sample: Point) -> tuple[str, ...]:
+    flags = {*sample.flags}
+    if sample.result.analyte == "creat":
+        flags |= {"imwg177"} if tagged_imwg(view.pack, sample.interval) else set()
+        flags |= {"egfr_unreliable"} if aki_at(view, sample).stage else set()
+        flags |= {"recomputed"} if view.series.at("egfr", sample.at) else set()
+    return tuple(sorted(flags))
+
+
+def _facts(estimate: Quantity) -> dict[str, str]:
+    exact = estimate.interval.exact if estimate.interval else None
+    return {"equation": estimate.method} | ({"egfr": displayed(exact)} if exact is not None else {})
+
+
+RULE = Rule(
+    name="REN_HALO",
+    family="renal_failure",
+    inputs=frozenset({"creat", "egfr", "ca", "ca_adj"}),
+    judge=judge,
+    delivery="now",
+)

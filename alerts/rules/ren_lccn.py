@@ -1,0 +1,120 @@
+"""REN_LCCN: possible cast nephropathy (kidney 3): AKI or eGFR below 40, with involved FLC >= 500 mg/L: CRITICAL.
+
+Acute renal impairment in myeloma is an emergency [R:26]. Kidney and light chains need not be of one draw: the newest
+of each within the 60 days of the organ findings count. Ends when neither REN_AKI nor REN_HALO is open.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alerts.clone import light_chain
+from alerts.condition import Node, all_of, any_of, compare, fact
+from alerts.egfr import displayed, estimated
+from alerts.kidney import aki_at
+from alerts.logic import Truth
+from alerts.rule import Judgement, Rule, View
+from alerts.rules import ren_aki, ren_halo
+from alerts.samples import hours, in_force, quantity, shown, times
+from alerts.series import Point
+from alerts.severity import Severity
+from alerts.standing import any_open, episodes
+
+ANALYTES = ("creat", "flck", "flcl")
+_CHAINS = {"kappa": "flck", "lambda": "flcl"}
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a collection time of creatinine or light chains."""
+    found = [judgement for at in times(view, ANALYTES) if (judgement := _judge(view, at)) is not None]
+    if not any(judgement.truth is Truth.TRUE for judgement in found):
+        return found
+    kidney = episodes(view, (ren_aki.RULE, ren_halo.RULE))
+    return [msgspec.structs.replace(j, clears=Truth.FALSE if any_open(kidney, j.at) else Truth.TRUE) for j in found]
+
+
+def _judge(view: View, at: datetime) -> Judgement | None:
+    creatinine = view.series.at("creat", at) or _near(view, "creat", at)
+    sample = next((p for p in (view.series.at(analyte, at) for analyte in ANALYTES) if p is not None), None)
+    if creatinine is None or sample is None:
+        return None
+    kidney = _kidney(view, creatinine)
+    if kidney.truth is Truth.FALSE:
+        return Judgement(at=at, slot=sample.result.slot, truth=Truth.FALSE, node=kidney, analyte=sample.result.analyte)
+    chains = {analyte: _near(view, analyte, at) for analyte in _CHAINS.values()}
+    return _judgement(view, sample, kidney, chains)
+
+
+def _judgement(view: View, sample: Point, kidney: Node, chains: dict[str, Point | None]) -> Judgement:
+    light = _light(view, sample.at, chains)
+    node = all_of(kidney, light, name="ren_lccn")
+    met = node.truth is Truth.TRUE
+    unknown = node.truth is Truth.INDETERMINATE
+    return Judgement(
+        at=sample.at,
+        slot=sample.result.slot,
+        truth=node.truth,
+        node=node,
+        level="REN_LCCN" if met else "",
+        severity=Severity.CRITICAL if met else None,
+        analyte=sample.result.analyte,
+        value=shown(sample),
+        unit=sample.result.unit,
+        flags=sample.flags if met else (),
+        missing=_missing(kidney, chains) if unknown else (),
+        possible=(Severity.CRITICAL,) if unknown else (),
+        facts=_facts(view, sample.at, chains) if met else {},
+    )
+
+
+def _kidney(view: View, creatinine: Point) -> Node:
+    """AKI stage 1 or more, or eGFR below 40."""
+    estimate = estimated(view, creatinine)
+    aki = aki_at(view, creatinine).node
+    return any_of(aki, compare(estimate, view.pack.limit("ren_halo.egfr")), name="kidney")
+
+
+def _light(view: View, at: datetime, chains: dict[str, Point | None]) -> Node:
+    """The involved chain at 500 mg/L or more; with the clone unknown only what holds for either chain is certain."""
+    involved = light_chain(view, max([at, *(p.at for p in chains.values() if p)]))
+    limit = view.pack.limit("ren_lccn.involved_flc")
+    nodes = {name: compare(quantity(p), limit) if p else fact(f"{name}_unknown", Truth.INDETERMINATE)
+             for name, p in chains.items()}  # fmt: skip
+    if involved is not None:
+        return nodes[_CHAINS[involved]]
+    either = [node.truth for node in nodes.values()]
+    known = either[0] if either[0] == either[1] else Truth.INDETERMINATE
+    return msgspec.structs.replace(all_of(*nodes.values(), name="involved_chain_unknown"), truth=known)
+
+
+def _near(view: View, analyte: str, at: datetime) -> Point | None:
+    span: timedelta = hours(view.pack, "ren_lccn.together_hours")
+    return in_force(view, analyte, at, span, span)
+
+
+def _missing(kidney: Node, chains: dict[str, Point | None]) -> tuple[str, ...]:
+    lacking = [name for name, point in chains.items() if point is None]
+    kidney_open = ["creat"] if kidney.truth is Truth.INDETERMINATE else []
+    return (*kidney_open, *lacking) or ("isotype",)
+
+
+def _facts(view: View, at: datetime, chains: dict[str, Point | None]) -> dict[str, str]:
+    creatinine = view.series.at("creat", at) or _near(view, "creat", at)
+    found = {name: str(point.result.value) for name, point in chains.items() if point}
+    if creatinine is None:
+        return found
+    estimate = estimated(view, creatinine)
+    exact = estimate.interval.exact if estimate.interval else None
+    found |= {"creat": str(creatinine.result.value), "aki_stage": str(aki_at(view, creatinine).stage)}
+    return found | ({"egfr": displayed(exact), "equation": estimate.method} if exact is not None else {})
+
+
+RULE = Rule(
+    name="REN_LCCN",
+    family="renal_failure",
+    inputs=frozenset({"creat", "egfr", "k", "hi", "flck", "flcl", "sife"}),
+    judge=judge,
+    delivery="now",
+)
