@@ -127,9 +127,11 @@ def verdict(figures: Figures) -> list[str]:
     for family in MISSION:
         if not figures.families.get(family, (0, 0, 0))[2]:
             faults.append(f"no alert of the family {family} was delivered")
-    for family, (_, decided, delivered) in figures.families.items():
-        if delivered < decided:
-            faults.append(f"{decided - delivered} of {decided} alerts of {family} were not delivered")
+    faults += [
+        f"{decided - delivered} of {decided} alerts of {family} were not delivered"
+        for family, (_, decided, delivered) in figures.families.items()
+        if delivered < decided
+    ]
     if figures.waiting:
         faults.append(f"{figures.waiting} deliveries still wait")
     if figures.missing:

@@ -88,12 +88,16 @@ class Installation:
             self._probes.stop()
         self._lock.release()
 
-    def start(self) -> None:
-        """Servers, migrations, topics, processes; returns when all are started, before they are ready."""
+    def start(self, prepare: Callable[[str], None] = lambda _dsn: None) -> None:
+        """Servers, migrations, topics, processes; returns when all are started, before they are ready.
+
+        `prepare` is called with the migrated database's address before any process starts; it may refuse by raising.
+        """
         self._start_servers()
         with self._sayer.step("applying migrations"):
             applied = migrate.apply(self.dsn)
         self._sayer.say(f"  {len(applied)} applied" if applied else "  the database is up to date")
+        prepare(self.dsn)
         with self._sayer.step("checking topics"):
             created = kafka.create_topics(self.bootstrap, partitions=self.settings.partitions)
         self._sayer.say(f"  created {', '.join(created)}" if created else "  all there")
@@ -167,6 +171,7 @@ class Installation:
             "HALO_MLLP_PORT": str(place.ports.mllp),
             "HALO_BOARD_PORT": str(place.ports.board),
             "HALO_FHIR_PORT": str(place.ports.fhir),
+            "HALO_NOTIFIER_BOARD_URL": f"http://{self.settings.bind}:{place.ports.board}",
             **self._extra_env,
         }
 
