@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from alerts.rule import Rule
 from alerts.rules import (
+    hb_acute,
+    hb_drop,
+    hb_halo,
+    hb_imwg,
     ren_aki,
     ren_decline,
     ren_halo,
@@ -17,4 +21,8 @@ RULES: tuple[Rule, ...] = (
     ren_rise.RULE,
     ren_lccn.RULE,
     ren_decline.RULE,
+    hb_halo.RULE,
+    hb_imwg.RULE,
+    hb_drop.RULE,
+    hb_acute.RULE,
 )

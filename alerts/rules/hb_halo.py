@@ -1,0 +1,77 @@
+"""HB_HALO: haemoglobin below 100 g/L [S], HIGH when new in 90 d, else LOW; < 80 HIGH, < 70 CRITICAL (blood counts 1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.condition import Node, any_of, compare
+from alerts.haemoglobin import facts
+from alerts.logic import Truth
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import hours, quantity, shown, since
+from alerts.series import Point
+from alerts.severity import Severity
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a haemoglobin."""
+    judgements: list[Judgement] = []
+    met: list[datetime] = []
+    for point in view.series.points("hb"):
+        known = any(point.at - at <= hours(view.pack, "hb_halo.prior_hours") for at in met)
+        judgement = _judge(view, point, known=known)
+        judgements.append(judgement)
+        met += [point.at] if judgement.truth is Truth.TRUE and not point.preliminary else []
+    return judgements
+
+
+def _judge(view: View, point: Point, *, known: bool) -> Judgement:
+    limbs = _limbs(view, point)
+    node = any_of(*limbs.values(), name="hb_halo")
+    met = node.truth is Truth.TRUE
+    return Judgement(
+        at=point.at,
+        slot=point.result.slot,
+        truth=node.truth,
+        node=node,
+        level="HB_HALO" if met else "",
+        severity=_severity(limbs, known=known) if met else None,
+        clears=_clears(view, point),
+        analyte="hb",
+        value=shown(point),
+        unit=point.result.unit,
+        flags=point.flags if met else (),
+        missing=("hb",) if node.truth is Truth.INDETERMINATE else (),
+        possible=_possible(limbs, known=known) if node.truth is Truth.INDETERMINATE else (),
+        facts=facts(view, point.at) if met else {},
+    )
+
+
+def _limbs(view: View, point: Point) -> dict[str, Node]:
+    """The three limits; the lower ones are shown where they are met or open, to explain the severity."""
+    found = {key: compare(quantity(point), view.pack.limit(f"hb_halo.{key}")) for key in ("critical", "high", "limit")}
+    return {key: node for key, node in found.items() if key == "limit" or node.truth is not Truth.FALSE}
+
+
+def _severity(limbs: dict[str, Node], *, known: bool) -> Severity:
+    certain = {key for key, node in limbs.items() if node.truth is Truth.TRUE}
+    if "critical" in certain:
+        return Severity.CRITICAL
+    return Severity.HIGH if "high" in certain or not known else Severity.LOW
+
+
+def _possible(limbs: dict[str, Node], *, known: bool) -> tuple[Severity, ...]:
+    plain = Severity.LOW if known else Severity.HIGH
+    levels = {"limit": plain, "high": Severity.HIGH, "critical": Severity.CRITICAL}
+    return tuple(sorted({levels[key] for key in limbs}, key=lambda severity: severity.rank))
+
+
+def _clears(view: View, point: Point) -> Truth:
+    """At or above 105; within 14 d (inclusive) after a transfusion such a sample does not count, a lower one does."""
+    limit = view.pack.limit("hb_halo.clear")
+    recovered = point.interval.test(limit.operator, limit.value)
+    transfused = since(view, "transfusion", point.at, hours(view.pack, "hb_halo.clear_transfused_hours"))
+    return Truth.INDETERMINATE if transfused and recovered is Truth.TRUE else recovered
+
+
+RULE = Rule(name="HB_HALO", family="anaemia", inputs=frozenset({"hb"}), judge=judge, delivery="now")

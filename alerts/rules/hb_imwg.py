@@ -1,0 +1,70 @@
+"""HB_IMWG: haemoglobin more than 20 g/L below the laboratory's lower limit, but not below 100 [R:17] (blood counts 1).
+
+MEDIUM: 109 g/L in a man is common on treatment. Below 100 it is HB_HALO that speaks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.haemoglobin import facts
+from alerts.intervals import difference
+from alerts.logic import Interval, Truth, negate
+from alerts.rule import Judgement, Rule, View, at_samples
+from alerts.samples import quantity, shown
+from alerts.series import Point
+from alerts.severity import Severity
+
+
+def limb(view: View, point: Point) -> Node:
+    """The IMWG reading of anaemia: below 100 or more than 20 below the lower limit of normal."""
+    return any_of(compare(quantity(point), view.pack.limit("hb_halo.limit")), _below_normal(view, point), name="imwg")
+
+
+def _below_normal(view: View, point: Point) -> Node:
+    normal = point.result.reference_low
+    gap = None if normal is None else difference(Interval.exactly(normal), point.interval)
+    below = Quantity(name="hb_below_lln", interval=gap, unit="g/L", results=(point.result.result_id,))
+    return compare(below, view.pack.limit("hb_imwg.below_lln"))
+
+
+def _judge(view: View, at: datetime) -> Judgement | None:
+    point = view.series.at("hb", at)
+    if point is None:
+        return None
+    low = quantity(point)
+    halo = view.pack.limit("hb_halo.limit")
+    above = negate(compare(low, halo).truth)
+    node = all_of(fact("not_below_hb_halo", above, low.results), _below_normal(view, point), name="hb_imwg")
+    met, unknown = node.truth is Truth.TRUE, node.truth is Truth.INDETERMINATE
+    return Judgement(
+        at=at,
+        slot=point.result.slot,
+        truth=node.truth,
+        node=node,
+        level="HB_IMWG" if met else "",
+        severity=Severity.MEDIUM if met else None,
+        clears=negate(node.truth),
+        clear_cause="below_hb_halo" if above is Truth.FALSE else "",
+        analyte="hb",
+        value=shown(point),
+        unit=point.result.unit,
+        flags=point.flags if met else (),
+        missing=("hb_lln" if point.result.reference_low is None else "hb",) if unknown else (),
+        possible=(Severity.MEDIUM,) if unknown else (),
+        facts=_facts(view, point) if met else {},
+    )
+
+
+def _facts(view: View, point: Point) -> dict[str, str]:
+    return {"lln": str(point.result.reference_low)} | facts(view, point.at)
+
+
+RULE = Rule(
+    name="HB_IMWG",
+    family="anaemia",
+    inputs=frozenset({"hb"}),
+    judge=at_samples(("hb",), _judge),
+    delivery="working_hours",
+)
