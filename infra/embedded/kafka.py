@@ -176,7 +176,9 @@ class EmbeddedKafka:
         if not _is_open(self.port):
             return False
         try:
-            client = KafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+            client = KafkaAdminClient(
+                bootstrap_servers=self.bootstrap, request_timeout_ms=5000, bootstrap_timeout_ms=5000
+            )
         except (KafkaError, OSError):
             return False
         try:

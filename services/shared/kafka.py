@@ -18,6 +18,7 @@ from services.shared.topics import Topic, load
 MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 REPLICAS_WANTED = 3
 REQUEST_TIMEOUT_MS = 10_000
+BOOTSTRAP_TIMEOUT_MS = 4_000
 
 PRODUCER_DEFAULTS: dict[str, Any] = {
     "acks": "all",
@@ -45,7 +46,11 @@ class TopicFault:
 def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
     """An admin client, closed afterwards. KafkaUnreachable when no broker answers."""
     try:
-        client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+        )
     except (KafkaError, OSError) as error:
         raise KafkaUnreachable(f"no Kafka broker answers at {bootstrap}: {error}; is it running?") from error
     try:
