@@ -93,7 +93,7 @@ def _rows(person: str, order: str, status: str, values: dict[str, str]) -> set[R
     return {(person, order, name, status, value) for name, value in values.items()}
 
 
-def _message(  # noqa: PLR0917
+def _message(
     person: str, order: str, status: str, values: dict[str, str], collected: datetime, reported: datetime
 ) -> bytes:
     header = f"MSH|^~\\&|LIS|MADEUPLAB|HALO|HOSP|{_time(reported)}||ORU^R01|{order}{status}|P|2.5.1||||||UNICODE UTF-8"
