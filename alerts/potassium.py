@@ -5,6 +5,7 @@ A haemolysis index below 0.5 g/L changes nothing; without an index a flag or a c
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Literal
 
@@ -17,7 +18,8 @@ from alerts.samples import quantity
 from alerts.series import Point
 
 Use = Literal["VALID", "HIGH_NOT_USED", "LOW_KEPT", "COMMENT", "WITHHELD"]
-_WORDS = ("haemoly", "hemoly", "hemoli", "haemoli")
+_HAEMOLYSED = re.compile(r"(?<!\bno )(?<!\bnot )(?<!\bnon-)(?<!\bne)(?<!\bni )(?<!\bbrez )ha?emol[iy]")
+"""In English and Slovene, but not `not haemolysed`, `ni hemoliziran`, `brez hemolize`."""
 
 
 class Specimen(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,4 +75,4 @@ def _index(view: View, point: Point) -> Point | None:
 
 def _marked(point: Point) -> bool:
     said = " ".join((*point.result.flags, *point.flags, *point.result.comments)).casefold()
-    return any(word in said for word in _WORDS)
+    return _HAEMOLYSED.search(said) is not None

@@ -1,4 +1,4 @@
-"""HB_HALO: haemoglobin below 100 g/L [S], HIGH when new in 90 d, else LOW; < 80 HIGH, < 70 CRITICAL (blood counts 1)."""
+"""HB_HALO: haemoglobin < 100 g/L [S], HIGH when new in 90 d, else LOW; < 80 HIGH, < 70 CRITICAL (blood counts 1)."""
 
 from __future__ import annotations
 

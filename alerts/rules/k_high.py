@@ -1,0 +1,84 @@
+"""K_HIGH: potassium > 5.5 MEDIUM, > 6.0 HIGH, > 6.5 CRITICAL; > 6.0 with AKI is CRITICAL [E] (blood counts 4).
+
+A high value of a haemolysed specimen is not used: INDETERMINATE here, and K_REPEAT asks for another sample.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.condition import Node, all_of, any_of, compare
+from alerts.kidney import aki_stage_in_force
+from alerts.logic import Truth
+from alerts.potassium import Specimen, specimen_of, usable, use_of
+from alerts.rule import Judgement, Rule, View, at_samples
+from alerts.samples import quantity, shown
+from alerts.series import Point
+from alerts.severity import Severity
+
+
+def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
+    """The grade the measured value has if it is true, and its condition."""
+    pack, measured = view.pack, quantity(point)
+    limits = {key: compare(measured, pack.limit(f"k_high.{key}")) for key in ("medium", "high", "critical")}
+    aki = aki_stage_in_force(view, point.at)
+    met = {key for key, node in limits.items() if node.truth is Truth.TRUE}
+    if "high" in met and aki is not None and aki.stage:
+        return Severity.CRITICAL, all_of(limits["high"], aki.node, name="k_high_with_aki")
+    if "critical" in met:
+        return Severity.CRITICAL, any_of(limits["critical"], name="k_high")
+    key = "high" if "high" in met else "medium"
+    severity = {"high": Severity.HIGH, "medium": Severity.MEDIUM}[key] if met else None
+    return severity, any_of(limits[key], name="k_high")
+
+
+def _judge(view: View, at: datetime) -> Judgement | None:
+    point = view.series.at("k", at)
+    if point is None:
+        return None
+    severity, node = would_be(view, point)
+    state = specimen_of(view, point)
+    if severity is not None and use_of(state, high=True, low=False) == "HIGH_NOT_USED":
+        node = compare(usable(view, point), view.pack.limit("k_high.medium"))
+        return _judgement(view, point, state, node, severity, met=False)
+    return _judgement(view, point, state, node, severity, met=severity is not None)
+
+
+def _judgement(  # noqa: PLR0913 - one record made from its parts
+    view: View, point: Point, state: Specimen, node: Node, severity: Severity | None, *, met: bool
+) -> Judgement:
+    unknown = node.truth is Truth.INDETERMINATE
+    return Judgement(
+        at=point.at,
+        slot=point.result.slot,
+        truth=node.truth,
+        node=node,
+        level="K_HIGH" if met else "",
+        severity=severity if met else None,
+        clears=_clears(view, point, state),
+        analyte="k",
+        value=shown(point),
+        unit=point.result.unit,
+        flags=point.flags if met else (),
+        missing=("k",) if unknown else (),
+        possible=((severity,) if severity else (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)) if unknown else (),
+        facts={"haemolysed": "yes"} if met and state.haemolysed else {},
+    )
+
+
+def _clears(view: View, point: Point, state: Specimen) -> Truth:
+    """At or below 5.5; haemolysis only adds, so a low enough value counts unless the index withholds it."""
+    if state.withheld:
+        return Truth.INDETERMINATE
+    limit = view.pack.limit("k_high.clear")
+    low = point.interval.test(limit.operator, limit.value)
+    return Truth.INDETERMINATE if state.haemolysed and low is Truth.FALSE else low
+
+
+RULE = Rule(
+    name="K_HIGH",
+    family="potassium",
+    inputs=frozenset({"k", "hi", "creat"}),
+    judge=at_samples(("k",), _judge),
+    delivery="now",
+)
