@@ -14,10 +14,16 @@ def only_critical(view: View, judgement: Judgement) -> Judgement:
 
     Nor does a preliminary sample bring an episode nearer to its end.
     """
-    point = view.series.at(judgement.analyte, judgement.at)
-    if point is None or not point.preliminary or point.result.slot != judgement.slot:
+    if not _deciding_sample_is_preliminary(view, judgement):
         return judgement
     if judgement.truth is Truth.TRUE and judgement.severity is Severity.CRITICAL:
         return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
     truth = Truth.FALSE if judgement.truth is Truth.TRUE else judgement.truth
     return msgspec.structs.replace(judgement, truth=truth, level="", severity=None, clears=Truth.INDETERMINATE)
+
+
+def _deciding_sample_is_preliminary(view: View, judgement: Judgement) -> bool:
+    """The headline may be a derived value (adjusted calcium), so the slot is looked for among all analytes."""
+    names = (judgement.analyte, *sorted(view.series.analytes))
+    points = (view.series.at(name, judgement.at) for name in names)
+    return next((p.preliminary for p in points if p and p.result.slot == judgement.slot), False)

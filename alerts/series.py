@@ -56,8 +56,8 @@ class Series:
         changed: dict[str, dict[str, dict[str, Result]]] = {}
         for result in results:
             known = self._versions.get(result.analyte, {}).get(result.slot, {})
-            slots = changed.setdefault(result.analyte, {})
-            slots.setdefault(result.slot, dict(known))[result.result_id] = result
+            versions = changed.setdefault(result.analyte, {}).setdefault(result.slot, dict(known))
+            versions[result.result_id] = _first_seen(versions.get(result.result_id, result), result)
         return self._with(changed)
 
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
@@ -113,13 +113,23 @@ class Series:
                 return point
         return None
 
-    def nearest(self, analyte: str, time: datetime, within: timedelta, specimen: str = "") -> Point | None:
-        """Of the same specimen, else the nearest either way within `within` (inclusive); the earlier of two equals."""
+    def nearest(
+        self, analyte: str, time: datetime, within: timedelta, specimen: str = "", *, preliminary: bool = False
+    ) -> Point | None:
+        """Of the same specimen, else the nearest either way within `within` (inclusive); the earlier of two equals.
+
+        Final values only, unless `preliminary` lets the others in.
+        """
         points = self.points(analyte)
         low, high = bisect_left(points, time - within, key=_time), bisect_right(points, time + within, key=_time)
-        near = points[low:high]
+        near = [p for p in points[low:high] if preliminary or not p.preliminary]
         same = [p for p in near if specimen and p.result.specimen == specimen]
         return min(same or near, key=lambda p: (abs(p.at - time), p.at), default=None)
+
+
+def _first_seen(known: Result, again: Result) -> Result:
+    """Of two sightings of one version the earlier, whatever order they came in: only where it was seen differs."""
+    return min(known, again, key=lambda r: (r.received_at, r.source.event_id, r.source.segment, r.mapping_version))
 
 
 def _time(point: Point) -> datetime:

@@ -1,8 +1,8 @@
 """The winner of a slot: which version of a measurement counts, whatever order they arrived in.
 
 Order of versions: final class (F, C, A, D, W, and a preliminary that a U promoted) before P, R, S; then version
-time; then rank (W, D > C, A > F > P, R, S); then result id. B and V annotate, X, I, O, N bring no value. Within a slot, finals
-with different collection times are different measurements; C, A, D, W belong to the one with their collection time, or
+time; then rank (W, D > C, A > F > P, R, S); then result id. B and V annotate, X, I, O, N bring no value. Within a slot,
+finals with different collection times are different measurements; C, A, D, W belong to the one with their time, or
 to the only one there is (design 4.2; clinical specification, result life cycle 1 and 2).
 """
 
@@ -28,7 +28,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     preliminary: bool
     """True while the winner is a P, R or S that no U promoted: only CRITICAL alerts may come of it."""
     flags: tuple[str, ...]
-    """`silent_correction`, `slot_conflict`, `version_conflict`, `reinstated`, `reinstated_held`, ... sorted."""
+    """`silent_correction`, `slot_conflict`, `version_conflict`, `reinstated`, `reinstated_held`, `preliminary`,
+    `correction_without_original`, `expect_right_patient`, `status_change_without_preliminary`; sorted."""
 
     @property
     def withdrawn(self) -> bool:
@@ -37,8 +38,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def countable(self) -> bool:
-        """A value the rules may use."""
-        return not self.withdrawn and self.winner.kind != "NO_VALUE"
+        """A value the rules may use: a bare B, V or U without the result that it speaks of brings none."""
+        brings_value = self.winner.status in FINAL_CLASS - WITHDRAWN or self.winner.status in PRELIMINARY
+        return brings_value and self.winner.kind != "NO_VALUE"
 
 
 def content(result: Result) -> tuple[object, ...]:
@@ -88,7 +90,19 @@ def _measurement(versions: list[Result], extra: tuple[str, ...]) -> Measurement:
         flags.add(flag)
     preliminary = winner.status in PRELIMINARY and winner.result_id not in promoted
     flags |= {"preliminary"} if preliminary or promoted else set()
+    flags |= _of_statuses({version.status for version in versions}, winner)
     return Measurement(winner=winner, preliminary=preliminary, flags=tuple(sorted(flags - {""})))
+
+
+def _of_statuses(statuses: set[Status], winner: Result) -> set[str]:
+    """What the steward must know of a measurement whose parts do not make a whole."""
+    found = {
+        "correction_without_original": statuses.isdisjoint({Status.FINAL} | PRELIMINARY)
+        and winner.status in (Status.CORRECTED, Status.AMENDED),
+        "expect_right_patient": winner.status is Status.WRONG_PATIENT,
+        "status_change_without_preliminary": Status.PROMOTED in statuses and statuses.isdisjoint(PRELIMINARY),
+    }
+    return {flag for flag, holds in found.items() if holds}
 
 
 def _promoted(versions: list[Result]) -> frozenset[str]:
@@ -107,14 +121,21 @@ def _order(version: Result, promoted: frozenset[str]) -> tuple[bool, datetime, i
 
 def _compete(winner: Result, version: Result, earlier: list[Result]) -> tuple[Result, str]:
     """The better of two, the later one in order given second, and what is to be said about it."""
-    same_status = version.status is winner.status
-    if same_status and content(version) == content(winner):
+    if version.status is winner.status and content(version) == content(winner):
         return winner, ""
+    if winner.status is Status.WRONG_PATIENT and version.status in WITHDRAWN:
+        return winner, ""  # a later D must not turn another patient's value into one of this patient's own history
     if version.status not in WITHDRAWN and _held(winner, version, earlier):
         return winner, "reinstated_held"
-    if same_status and version.version_time == winner.version_time:
+    if _conflict(winner, version):
         return version, "version_conflict"
     return version, _remark(winner, version)
+
+
+def _conflict(winner: Result, version: Result) -> bool:
+    """Equal in everything the order knows, so that only the id decided, and yet they say different things."""
+    same_place = winner.version_time == version.version_time and _RANK.get(winner.status) == _RANK.get(version.status)
+    return same_place and version.status not in WITHDRAWN and content(winner) != content(version)
 
 
 def _remark(winner: Result, version: Result) -> str:

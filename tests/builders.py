@@ -8,10 +8,12 @@ view(points("ca", "0:2.9"), points("alb", "0:40"))    # a View with the default 
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from alerts.alert import AlertState, Evaluation
@@ -45,7 +47,7 @@ def days(number: float | str | Decimal) -> datetime:
     return hours(Decimal(str(number)) * 24)
 
 
-def result(  # noqa: C901 - one flat list of defaults
+def result(
     analyte: str,
     value: str | Decimal | None = None,
     at: datetime = ORIGIN,
@@ -134,3 +136,9 @@ def judge(rule: Rule, *results: Result | Iterable[Result], **known: Any) -> Eval
 def alerts_of(outcome: Evaluation, rule: str) -> list[AlertState]:
     """The alerts of one rule, in order of opening."""
     return [alert for alert in outcome.alerts if alert.rule == rule]
+
+
+def vectors(name: str) -> list[dict[str, str]]:
+    """The rows of one clinical test vector file."""
+    with (Path(__file__).parent / "vectors" / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alerts.rule import Rule
 from alerts.rules import (
+    ca_high,
+    ca_low,
     hb_acute,
     hb_drop,
     hb_halo,
@@ -20,6 +22,8 @@ from alerts.rules import (
 )
 
 RULES: tuple[Rule, ...] = (
+    ca_high.RULE,
+    ca_low.RULE,
     ren_aki.RULE,
     ren_halo.RULE,
     ren_rise.RULE,

@@ -1,0 +1,179 @@
+"""How a calcium sample is judged, high or low: every reading graded, ionised calcium weighed against it (calcium 3).
+
+Only an ionised value that is not raised (not low) may downgrade, to INFO; otherwise the higher grade counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from alerts.calcium_basis import Reading, Sample, possible_adjustments, sample_at
+from alerts.condition import Node, all_of, any_of, compare, fact
+from alerts.logic import Truth, all_true
+from alerts.rule import Judgement, View
+from alerts.severity import Severity, worst
+
+Grades = Mapping[Severity, Node]
+"""The condition of each severity, highest first."""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between the high and the low side."""
+
+    level: str
+    grades: Callable[[View, Reading], Grades]
+    """Of an adjusted or total calcium."""
+    ionised_grades: Callable[[View, Reading], Grades]
+    ionised_normal: Callable[[View, Reading], Node]
+    """TRUE: ionised calcium speaks against the alert."""
+    normal_flag: str
+    clearing_limit: str
+    opposite: Callable[[View, Reading], Node]
+    """Total calcium crosses a limit of the other side, so that this side is answered."""
+
+
+class _Opinion(msgspec.Struct, frozen=True, kw_only=True):
+    reading: Reading
+    node: Node
+    severity: Severity | None
+
+
+def settled(view: View, at: datetime, judge_sample: Callable[[Sample], Judgement]) -> tuple[Sample, Judgement] | None:
+    """The judgement at `at` from final values; from preliminary ones only when that is CRITICAL."""
+    early = sample_at(view, at, preliminary=True)
+    if early is None:
+        return None
+    judgement = judge_sample(early)
+    if not early.preliminary:
+        return early, judgement
+    if judgement.severity is Severity.CRITICAL:
+        return early, msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
+    final = sample_at(view, at)
+    return (final, judge_sample(final)) if final else None
+
+
+def judge(side: Side, view: View, sample: Sample) -> Judgement:
+    """The judgement of one sample, without what only one side knows (pseudohypercalcaemia)."""
+    opinions = [_opinion(reading, side.grades(view, reading)) for reading in sample.readings]
+    own = opinions[0] if opinions else None
+    if sample.ionised is None:
+        if own is None:
+            raise ValueError(f"calcium sample at {sample.at:%Y-%m-%dT%H:%M} has no reading at all")
+        return _without_ionised(side, view, sample, own, opinions)
+    ionised = _opinion(sample.ionised, side.ionised_grades(view, sample.ionised))
+    normal = side.ionised_normal(view, sample.ionised)
+    if normal.truth is Truth.TRUE:
+        return _ionised_normal(side, view, sample, own, normal, opinions)
+    both = [opinion for opinion in (ionised, own) if opinion]
+    return _higher(side, view, sample, both, opinions)
+
+
+def _opinion(reading: Reading, grades: Grades) -> _Opinion:
+    met = [severity for severity, node in grades.items() if node.truth is Truth.TRUE]
+    node = any_of(*grades.values(), name=reading.basis.lower())
+    return _Opinion(reading=reading, node=node, severity=worst(met) if met else None)
+
+
+def _without_ionised(side: Side, view: View, sample: Sample, own: _Opinion, opinions: list[_Opinion]) -> Judgement:
+    """The basis decides; total calcium alone that crosses nothing leaves the question open."""
+    open_question = own.reading.basis == "TOTAL" and own.node.truth is Truth.FALSE
+    if not open_question or side.opposite(view, own.reading).truth is Truth.TRUE:
+        return _judgement(side, view, sample, own, own.node, opinions)
+    node = any_of(own.node, fact("adjusted_calcium_crosses_a_limit", Truth.INDETERMINATE))
+    return _judgement(side, view, sample, own, node, opinions)
+
+
+def _ionised_normal(  # noqa: PLR0913 - one step of `judge`, which holds all of these
+    side: Side, view: View, sample: Sample, own: _Opinion | None, normal: Node, opinions: list[_Opinion]
+) -> Judgement:
+    """Ionised calcium was asked and says no: what the other reading crosses is shown, not sent."""
+    if own is None or own.node.truth is not Truth.TRUE:
+        ionised = _Opinion(reading=_ionised(sample), node=normal, severity=None)
+        return _judgement(side, view, sample, ionised, all_of(fact(side.level.lower(), Truth.FALSE), normal), opinions)
+    info = msgspec.structs.replace(own, severity=Severity.INFO)
+    found = _judgement(side, view, sample, info, all_of(own.node, normal), opinions)
+    return msgspec.structs.replace(found, flags=tuple(sorted({*found.flags, side.normal_flag})))
+
+
+def _higher(side: Side, view: View, sample: Sample, both: list[_Opinion], opinions: list[_Opinion]) -> Judgement:
+    """The higher of the two grades; of two equals the ionised one speaks."""
+    met = [opinion for opinion in both if opinion.severity]
+    speaks = max(met, key=lambda o: (o.severity or Severity.INFO).rank) if met else both[0]
+    return _judgement(side, view, sample, speaks, any_of(*(o.node for o in both), name=side.level.lower()), opinions)
+
+
+def _judgement(  # noqa: PLR0913 - as above
+    side: Side, view: View, sample: Sample, speaks: _Opinion, node: Node, opinions: list[_Opinion]
+) -> Judgement:
+    reading, met = speaks.reading, node.truth is Truth.TRUE
+    open_question = node.truth is Truth.INDETERMINATE
+    return Judgement(
+        at=sample.at,
+        slot=sample.slot,
+        truth=node.truth,
+        node=node,
+        level=side.level if met else "",
+        severity=speaks.severity if met else None,
+        clears=_clears(side, view, sample),
+        analyte=reading.analyte,
+        value=reading.exact,
+        unit=reading.quantity.unit,
+        flags=reading.flags,
+        missing=_missing(reading) if open_question else (),
+        possible=_possible(side, view, reading) if open_question else (),
+        facts=_facts(sample, opinions),
+    )
+
+
+def _missing(reading: Reading) -> tuple[str, ...]:
+    """Albumin, or ionised calcium where no albumin can help; a censored value is missing itself."""
+    if reading.basis != "TOTAL":
+        return (reading.analyte,)
+    return ("ica",) if "albumin_out_of_range" in reading.flags else ("alb",)
+
+
+def _possible(side: Side, view: View, reading: Reading) -> tuple[Severity, ...]:
+    """Severities that the missing number could bring, mildest first."""
+    interval = reading.quantity.interval
+    if reading.basis == "TOTAL" and interval is not None:
+        quantity = msgspec.structs.replace(reading.quantity, interval=possible_adjustments(view.pack, interval))
+        reading = msgspec.structs.replace(reading, quantity=quantity)
+    grades = side.grades if reading.basis != "IONISED" else side.ionised_grades
+    found = [severity for severity, node in grades(view, reading).items() if node.truth is not Truth.FALSE]
+    return tuple(sorted(found, key=lambda severity: severity.rank))
+
+
+def _clears(side: Side, view: View, sample: Sample) -> Truth:
+    """Within the clearing limit on an adjusted value, and ionised calcium, where measured, within its range.
+
+    Total calcium alone may break a run but never makes one; an ionised value of another draw does not count [E].
+    """
+    if sample.borrowed:
+        return Truth.INDETERMINATE
+    normal = [side.ionised_normal(view, sample.ionised).truth] if sample.ionised else []
+    if not sample.readings:
+        return all_true(normal)
+    reading = sample.readings[0]
+    within = compare(reading.quantity, view.pack.limit(side.clearing_limit)).truth
+    if reading.basis == "TOTAL" and not normal and within is Truth.TRUE:
+        return Truth.INDETERMINATE
+    return all_true([within, *normal])
+
+
+def _ionised(sample: Sample) -> Reading:
+    if sample.ionised is None:
+        raise ValueError(f"calcium sample at {sample.at:%Y-%m-%dT%H:%M} has no ionised value")
+    return sample.ionised
+
+
+def _facts(sample: Sample, opinions: list[_Opinion]) -> dict[str, str]:
+    """The basis, every value that exists, and which other reading would have fired."""
+    values = {o.reading.basis.lower(): str(o.reading.exact) for o in opinions if o.reading.exact is not None}
+    if sample.ionised and sample.ionised.exact is not None:
+        values["ionised"] = str(sample.ionised.exact)
+    others = opinions if sample.ionised else opinions[1:]
+    fired = [f"{o.reading.basis} {o.severity}" for o in others if o.severity]
+    return {"basis": sample.basis, **values} | ({"other_readings": ", ".join(fired)} if fired else {})

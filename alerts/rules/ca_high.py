@@ -1,0 +1,135 @@
+"""CA_HIGH: calcium too high, and whether protein may be pretending it (calcium 3 and 4).
+
+No second sample is needed. CRITICAL above 3.4, or above 3.0 with kidney injury or a rise of more than 0.25 in 7 days.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from alerts.calcium_basis import Reading, Sample, earlier
+from alerts.calcium_judging import Grades, Side, judge, settled
+from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.intervals import difference, lowest
+from alerts.kidney import aki_stage_in_force
+from alerts.logic import Truth
+from alerts.pseudohypercalcaemia import Suppression, protein_may_bind
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import times
+from alerts.severity import Severity
+
+
+def _grades(view: View, reading: Reading) -> Grades:
+    """Each severity of an adjusted or total calcium; the laboratory's own upper limit goes first."""
+    pack, value = view.pack, reading.quantity
+    upper = reading.reference_high if reading.reference_high is not None else pack["ca_high.uln"]
+    return {
+        Severity.CRITICAL: any_of(compare(value, pack.limit("ca_high.severe")), _aggravated(view, reading)),
+        Severity.HIGH: any_of(
+            compare(value, pack.limit("ca_high.halo")),
+            compare(value, pack.limit("ca_high.uln_plus"), upper + pack["ca_high.uln_plus"]),
+        ),
+        Severity.MEDIUM: compare(value, pack.limit("ca_high.uln"), upper),
+    }
+
+
+def _aggravated(view: View, reading: Reading) -> Node:
+    """Above 3.0 together with kidney injury or a quick rise; neither is looked up below that."""
+    above = compare(reading.quantity, view.pack.limit("ca_high.with_aki_or_rise"))
+    return above if above.truth is Truth.FALSE else all_of(above, any_of(_kidney(view, reading), _rise(view, reading)))
+
+
+def _kidney(view: View, reading: Reading) -> Node:
+    aki = aki_stage_in_force(view, reading.at)
+    if aki is None:
+        return fact("aki_stage_1_or_more", Truth.INDETERMINATE)
+    if aki.stage >= view.pack["ca_high.aki_stage"]:
+        return fact("aki_stage_1_or_more", Truth.TRUE, aki.results)
+    open_question = aki.possible_stage >= view.pack["ca_high.aki_stage"]
+    return fact("aki_stage_1_or_more", Truth.INDETERMINATE if open_question else Truth.FALSE, aki.results)
+
+
+def _rise(view: View, reading: Reading) -> Node:
+    """Over the lowest value on the same basis in the prior 7 days; unknown without one."""
+    before, now = earlier(view, reading), reading.quantity
+    known = [quantity.interval for quantity in before if quantity.interval]
+    interval = difference(now.interval, lowest(known)) if known and now.interval else None
+    used = tuple(dict.fromkeys(result for quantity in (now, *before) for result in quantity.results))
+    rise = Quantity(name="calcium_rise_7_d", interval=interval, unit="mmol/L", results=used)
+    return compare(rise, view.pack.limit("ca_high.rise"))
+
+
+def _ionised_grades(view: View, reading: Reading) -> Grades:
+    pack, value = view.pack, reading.quantity
+    return {
+        Severity.CRITICAL: compare(value, pack.limit("ca_high.ionised_critical")),
+        Severity.HIGH: compare(value, pack.limit("ca_high.ionised_high")),
+        Severity.MEDIUM: compare(value, pack.limit("ca_high.ionised_uln"), reading.reference_high),
+    }
+
+
+def _not_raised(view: View, reading: Reading) -> Node:
+    return compare(reading.quantity, view.pack.limit("ca_high.ionised_not_raised"), reading.reference_high)
+
+
+def _low_total(view: View, reading: Reading) -> Node:
+    return compare(reading.quantity, view.pack.limit("ca_low.high"))
+
+
+SIDE = Side(
+    level="CA_HIGH",
+    grades=_grades,
+    ionised_grades=_ionised_grades,
+    ionised_normal=_not_raised,
+    normal_flag="ionised_not_raised",
+    clearing_limit="ca_high.clear",
+    opposite=_low_total,
+)
+
+
+def _judge(view: View) -> list[Judgement]:
+    """In collection order, because a value once shown to be pretended quiets the next ones for a while."""
+    suppression, found = Suppression(), []
+    for at in times(view, ("ca", "ca_adj", "ica")):
+        pair = settled(view, at, lambda sample: _at_sample(view, sample))
+        if pair is not None:
+            suppression, judgement = suppression.after(view, *pair)
+            found.append(judgement)
+    return found
+
+
+def _at_sample(view: View, sample: Sample) -> Judgement:
+    judgement = judge(SIDE, view, sample)
+    flags = {*judgement.flags, *_protein_flags(view, sample, judgement), *_kidney_unknown(judgement)}
+    return msgspec.structs.replace(judgement, flags=tuple(sorted(flags)))
+
+
+def _protein_flags(view: View, sample: Sample, judgement: Judgement) -> set[str]:
+    """Ionised calcium unknown: ask for it, the severity stays; not raised: the protein explains the total."""
+    if judgement.truth is not Truth.TRUE or not sample.readings:
+        return set()
+    if protein_may_bind(view, sample.readings[0]) is not Truth.TRUE:
+        return set()
+    if sample.ionised is None:
+        return {"measure_ionised_first"}
+    return {"pseudohypercalcaemia"} if "ionised_not_raised" in judgement.flags else set()
+
+
+def _kidney_unknown(judgement: Judgement) -> set[str]:
+    """HIGH that would be CRITICAL with a kidney injury, and no creatinine to tell."""
+    open_question = judgement.severity is Severity.HIGH and _has_unknown_kidney(judgement.node)
+    return {"aki_unknown"} if open_question else set()
+
+
+def _has_unknown_kidney(node: Node) -> bool:
+    here = node.name == "aki_stage_1_or_more" and node.truth is Truth.INDETERMINATE
+    return here or any(_has_unknown_kidney(child) for child in node.children)
+
+
+RULE = Rule(
+    name="CA_HIGH",
+    family="hypercalcaemia",
+    inputs=frozenset({"ca", "ca_adj", "ica", "alb", "creat", "tp", "mspike"}),
+    judge=_judge,
+    delivery="now",
+)

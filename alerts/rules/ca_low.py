@@ -1,0 +1,60 @@
+"""CA_LOW: calcium too low (calcium 3)."""
+
+from __future__ import annotations
+
+from alerts.calcium_basis import Reading
+from alerts.calcium_judging import Grades, Side, judge, settled
+from alerts.condition import Node, compare
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import times
+from alerts.severity import Severity
+
+
+def _grades(view: View, reading: Reading) -> Grades:
+    pack, value = view.pack, reading.quantity
+    return {
+        Severity.CRITICAL: compare(value, pack.limit("ca_low.critical")),
+        Severity.HIGH: compare(value, pack.limit("ca_low.high")),
+    }
+
+
+def _ionised_grades(view: View, reading: Reading) -> Grades:
+    pack, value = view.pack, reading.quantity
+    return {
+        Severity.CRITICAL: compare(value, pack.limit("ca_low.ionised_critical")),
+        Severity.HIGH: compare(value, pack.limit("ca_low.ionised_high")),
+    }
+
+
+def _not_low(view: View, reading: Reading) -> Node:
+    """1.15 or the laboratory's own lower limit; from 1.0 up to there the grade stays as it is."""
+    return compare(reading.quantity, view.pack.limit("ca_low.ionised_lln"), reading.reference_low)
+
+
+def _high_total(view: View, reading: Reading) -> Node:
+    return compare(reading.quantity, view.pack.limit("ca_high.uln"), reading.reference_high)
+
+
+SIDE = Side(
+    level="CA_LOW",
+    grades=_grades,
+    ionised_grades=_ionised_grades,
+    ionised_normal=_not_low,
+    normal_flag="ionised_not_low",
+    clearing_limit="ca_low.clear",
+    opposite=_high_total,
+)
+
+
+def _judge(view: View) -> list[Judgement]:
+    found = (settled(view, at, lambda s: judge(SIDE, view, s)) for at in times(view, ("ca", "ca_adj", "ica")))
+    return [pair[1] for pair in found if pair is not None]
+
+
+RULE = Rule(
+    name="CA_LOW",
+    family="hypocalcaemia",
+    inputs=frozenset({"ca", "ca_adj", "ica", "alb"}),
+    judge=_judge,
+    delivery="now",
+)
