@@ -63,7 +63,8 @@ def test_ren_lccn_through_evaluate(row: dict[str, str]) -> None:
 def test_ren_decline(row: dict[str, str]) -> None:
     usual = exactly(row["egfr_median_prior_365d"])
     now, before = (
-        ren_decline.declined(PACK, Quantity(name="share", interval=ratio(exactly(row[column]), usual))).truth is Truth.TRUE
+        ren_decline.declined(PACK, Quantity(name="share", interval=ratio(exactly(row[column]), usual))).truth
+        is Truth.TRUE
         for column in ("egfr_ml_min_1_73m2", "previous_egfr")
     )
     apart = START + timedelta(days=int(row["days_since_previous_egfr"]))
