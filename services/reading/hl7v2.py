@@ -18,7 +18,8 @@ from services.reading.outcome import (
     Refusal,
 )
 from services.reading.patients import Portion, portions
-from services.reading.refusing import refuse, refuse_unread
+from services.reading.refusing import refuse
+from services.reading.source import make_source
 
 USED_TRIGGERS = frozenset({("ORU", "R01"), ("ORU", "")})
 IGNORED_TYPE = "ignored_type"
@@ -41,13 +42,21 @@ def read(
         header = read_header(message, default_charset)
     except NotHl7 as error:
         refusal = Refusal(reason="not_hl7", text=str(error), condition=APPLICATION_ERROR, location="MSH^1^1")
-        return refuse_unread(refusal, message, received_at, peer=peer)
-    source = _source(message, header, received_at, peer)
+        return refuse(refusal, message, make_source(message, received_at, peer=peer))
+    source = make_source(message, received_at, peer=peer, header=header)
     if fault := _unusable(header):
         return refuse(fault, message, source, header)
     if (header.type, header.trigger) not in USED_TRIGGERS:
         return Outcome(ignored=IGNORED_TYPE, header=header)
     return _reports(message, header, source, purpose)
+
+
+def header_of(message: bytes, default_charset: str = DEFAULT_CHARSET) -> Header | None:
+    """MSH of a message, or of its beginning; None when there is none that can be read."""
+    try:
+        return read_header(message, default_charset)
+    except NotHl7:
+        return None
 
 
 def _unusable(header: Header) -> Refusal | None:
@@ -89,20 +98,3 @@ def _report(portion: Portion, header: Header, source: Source, purpose: Purpose) 
 
 def _with_raw(source: Source, digest: str) -> Source:
     return structs.replace(source, raw_sha256=digest)
-
-
-def _source(message: bytes, header: Header, received_at: str, peer: str) -> Source:
-    digest = sha256(message).hexdigest()
-    return Source(
-        format="hl7v2",
-        sender=header.sender,
-        received_at=received_at,
-        message_id=header.control_id,
-        message_type=header.message_type,
-        sent_at=header.sent_at,
-        charset=header.charset.label,
-        environment=header.environment,
-        sha256=digest,
-        raw_sha256=digest,
-        peer=peer,
-    )

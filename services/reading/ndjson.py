@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from schemas.codec import decode_event
 from schemas.errors import UndecodableEvent
 from services.reading.outcome import DATA_TYPE_ERROR, Outcome, Refusal
-from services.reading.refusing import refuse_unread
+from services.reading.refusing import refuse
+from services.reading.source import make_source
 
 
 def read(data: bytes, received_at: str = "") -> Iterator[Outcome]:
@@ -22,4 +23,4 @@ def _line(line: bytes, number: int, received_at: str) -> Outcome:
         return Outcome(events=(decode_event(line),))
     except UndecodableEvent as error:
         refusal = Refusal(reason="not_an_event", text=str(error), condition=DATA_TYPE_ERROR, location=f"line {number}")
-        return refuse_unread(refusal, line, received_at)
+        return refuse(refusal, line, make_source(line, received_at))

@@ -1,0 +1,68 @@
+"""`halo send`: HL7 v2 files over MLLP, and what the receiver answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, sleep
+
+import click
+from rich.progress import track
+
+from services.cli.saying import Sayer
+from services.reading.batches import split
+from services.shared.mllp_client import Acknowledgement, MllpClient, acknowledgements
+from services.shared.ports import MLLP_DEFAULT
+
+MANY = 20
+"""From so many messages on a terminal shows progress instead of one line each; what was not taken is always said."""
+
+
+@click.command("send")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="HALO_BIND", help="Where intake listens.")
+@click.option("--port", default=MLLP_DEFAULT, show_default=True, envvar="HALO_MLLP_PORT")
+@click.option("--rate", type=float, help="At most so many messages a second; as fast as answered without it.")
+@click.option("--patience", default=60.0, show_default=True, help="Seconds of trying again after a lost connection.")
+@click.pass_context
+def command(  # noqa: PLR0913 - one a parameter of the command
+    context: click.Context, *, files: Sequence[Path], host: str, port: int, rate: float | None, patience: float
+) -> None:
+    """Send HL7 v2 FILES over MLLP, one message after another, and print each acknowledgement.
+
+    A file may hold any number of messages, with or without batch envelopes or MLLP framing. A lost connection is made
+    again and the unanswered message sent again. Ends with 1 if any message was not accepted (AA or CA).
+    """
+    sayer = Sayer()
+    messages = [(path, message) for path in files for message in split(path.read_bytes())]
+    if not messages:
+        raise click.ClickException("no HL7 v2 message in these files; a message starts with MSH on a line of its own")
+    with MllpClient(host=host, port=port, patience=patience, on_retry=lambda why: sayer.say(f"again: {why}")) as client:
+        counts = _send_all(client, messages, sayer, rate)
+    sayer.say(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
+    context.exit(0 if set(counts) <= {"AA", "CA"} else 1)
+
+
+def _send_all(client: MllpClient, messages: list[tuple[Path, bytes]], sayer: Sayer, rate: float | None) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    quiet = sayer.console.is_terminal and len(messages) >= MANY
+    for path, message in track(messages, "sending", console=sayer.console) if quiet else messages:
+        begun = monotonic()
+        for answer in _deliver(client, message):
+            counts[answer.code] += 1
+            if not quiet or not answer.accepted:
+                sayer.say(f"{answer.code} {answer.control_id} {answer.text} ({path.name})".replace("  ", " "))
+        if rate:
+            sleep(max(0.0, 1 / rate - (monotonic() - begun)))
+    return counts
+
+
+def _deliver(client: MllpClient, message: bytes) -> list[Acknowledgement]:
+    try:
+        return acknowledgements(client.deliver(message)) or [
+            Acknowledgement(code="none", control_id="", text="the answer holds no MSA segment")
+        ]
+    except OSError as error:
+        where = f"{client.host}:{client.port}"
+        raise click.ClickException(f"no answer from {where}: {error}; is intake running (`halo up`)?") from error

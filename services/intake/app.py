@@ -1,0 +1,85 @@
+"""The intake process: `python -m services.intake.app`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from time import monotonic
+
+import uvloop
+
+from services.intake.mllp import MllpServer
+from services.intake.producer import EventProducer
+from services.intake.settings import IntakeSettings
+from services.intake.taking import Taker
+from services.shared.clock import SystemClock
+from services.shared.log import configure, get_logger
+from services.shared.metrics import announce
+from services.shared.probes import Probes
+
+STUCK_SECONDS = 15.0
+
+logger = get_logger()
+
+
+class Pulse:
+    """Proves that the loop turns."""
+
+    def __init__(self) -> None:
+        self._last = monotonic()
+
+    async def beat(self) -> None:
+        """Runs for ever."""
+        while True:
+            self._last = monotonic()
+            await asyncio.sleep(1)
+
+    def stuck(self) -> dict[str, str]:
+        """For `/livez`."""
+        silent = monotonic() - self._last
+        return {"loop": f"has not turned for {silent:.0f} s"} if silent > STUCK_SECONDS else {}
+
+
+async def run(settings: IntakeSettings, stopping: asyncio.Event) -> None:
+    """Serve until `stopping` is set, then answer what was taken and hand it over."""
+    pulse = Pulse()
+    producer = EventProducer(settings.kafka, budget=settings.mllp_buffer_bytes)
+    server = MllpServer(settings, Taker(settings, producer, SystemClock().now))
+    probes = Probes(settings.metrics_bind, settings.metrics_port, pulse.stuck, producer.problems)
+    with probes:
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(pulse.beat()), group.create_task(producer.keep())]
+            try:
+                await server.start()
+                await stopping.wait()
+                logger.info("intake.draining")
+                await server.stop()
+            finally:
+                for task in background:
+                    task.cancel()
+        await producer.stop()
+
+
+async def _main(settings: IntakeSettings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await run(settings, stopping)
+
+
+def main() -> None:
+    """Entry point; what an operator can mend is one plain line."""
+    settings = IntakeSettings()
+    configure("intake", json=settings.log_json)
+    announce("intake")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_main(settings))
+    except* OSError as errors:
+        sys.exit(f"intake: cannot listen on {settings.bind}:{settings.mllp_port}: {errors.exceptions[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Sends HL7 v2 messages over MLLP, one after another; for `halo send`, the demo and tests."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Self
+
+START = b"\x0b"
+END = b"\x1c\r"
+PIECE = 65_536
+ANSWER_LIMIT = 1024 * 1024
+
+
+class NoAnswer(ConnectionError):
+    """The receiver closed the connection, or was silent for too long: the message counts as not taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """One MSA of an answer."""
+
+    code: str
+    """MSA-1: AA, AE, AR, or CA, CE, CR in enhanced mode."""
+    control_id: str
+    text: str
+    """MSA-3, else the text of ERR."""
+
+    @property
+    def accepted(self) -> bool:
+        """The receiver has taken the message into its care."""
+        return self.code in {"AA", "CA"}
+
+
+@dataclass(slots=True, kw_only=True)
+class MllpClient:
+    """A connection that is made when it is needed. Not for several threads at once."""
+
+    host: str = "127.0.0.1"
+    port: int = 2575
+    timeout: float = 10.0
+    """Seconds for connecting, and for each answer."""
+    patience: float = 60.0
+    """`deliver` tries again for so many seconds."""
+    pause: float = 0.5
+    on_retry: Callable[[str], None] = lambda _reason: None
+    _socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; the next message connects anew."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def send(self, message: bytes) -> bytes:
+        """Once: the whole answer without its frame. NoAnswer or OSError when there is none, and the connection ends."""
+        try:
+            connection = self._connection()
+            connection.sendall(START + message + END)
+            return self._answer(connection)
+        except OSError:
+            self.close()
+            raise
+
+    def deliver(self, message: bytes) -> bytes:
+        """Until there is an answer, sending again after a lost connection; the last error after `patience` seconds."""
+        give_up = monotonic() + self.patience
+        while True:
+            try:
+                return self.send(message)
+            except OSError as error:
+                if monotonic() + self.pause > give_up:
+                    raise
+                self.on_retry(str(error) or type(error).__name__)
+                sleep(self.pause)
+
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.create_connection((self.host, self.port), self.timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._socket
+
+    def _answer(self, connection: socket.socket) -> bytes:
+        received = bytearray()
+        while END not in received:
+            if not (piece := connection.recv(PIECE)):
+                raise NoAnswer("the receiver closed the connection without an answer")
+            received += piece
+            if len(received) > ANSWER_LIMIT:
+                raise NoAnswer("what came back is no MLLP answer")
+        return bytes(received.partition(START)[2].partition(END)[0])
+
+
+def acknowledgements(answer: bytes) -> list[Acknowledgement]:
+    """Every MSA of an answer (one for each message of a batch), with the text of the ERR behind it."""
+    separator = answer[3:4].decode("latin-1") or "|"
+    found: list[Acknowledgement] = []
+    for segment in answer.decode("utf-8", "replace").replace("\n", "\r").split("\r"):
+        fields = [*segment.split(separator), *[""] * 9]
+        if fields[0] == "MSA":
+            found.append(Acknowledgement(code=fields[1], control_id=fields[2], text=fields[3]))
+        elif fields[0] == "ERR" and found and not found[-1].text:
+            last = found.pop()
+            found.append(Acknowledgement(code=last.code, control_id=last.control_id, text=fields[8] or fields[1]))
+    return found
