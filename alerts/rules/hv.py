@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.condition import Node, all_of, any_of, compare, fact
+from alerts.counts import clumped
 from alerts.logic import Truth, any_true
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
@@ -110,11 +111,6 @@ def _platelets(view: View, drawn: Draw) -> Node:
     if point is None or clumped(point.result.comments):
         return fact("platelets_unknown", Truth.INDETERMINATE)
     return compare(quantity(point), pack.limit("hv.platelets"))
-
-
-def clumped(comments: Sequence[str]) -> bool:
-    """A comment on platelet clumps makes the count invalid (analytes 2)."""
-    return any("clump" in c.casefold() or "agregat" in c.casefold() or "aggregat" in c.casefold() for c in comments)
 
 
 def _headline(drawn: Draw, triggers: Sequence[str]) -> str:

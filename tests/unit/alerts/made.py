@@ -18,14 +18,12 @@ from alerts.series import Series
 from alerts.thresholds import default_pack
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-_ROOT = Path(__file__).parents[3]
+_VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    """A clinical vector file; from the project, else from the shared specification beside it."""
-    found = [folder / name for folder in (_ROOT / "tests/vectors", _ROOT.parent / "shared/clinical/vectors")]
-    path = next(path for path in found if path.is_file())
-    with path.open(encoding="utf-8", newline="") as file:
+    """A clinical vector file, a row a case."""
+    with (_VECTORS / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -1,0 +1,65 @@
+"""The shape that NEUT_LOW and PLT_LOW share: two limits, and two samples back above one to end (blood counts 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from alerts.condition import any_of, compare
+from alerts.logic import Truth
+from alerts.rule import Judgement, View, at_samples
+from alerts.samples import quantity, shown
+from alerts.series import Point
+from alerts.severity import Severity
+
+
+class Low(msgspec.Struct, frozen=True, kw_only=True):
+    """What the two rules differ in."""
+
+    rule: str
+    analyte: str
+    grades: dict[str, Severity]
+    """Limit key to severity, worst first; the last is the rule's own limit."""
+    clear: str
+    valid: Callable[[Point], bool] = lambda _: True
+    note: dict[str, str] = {}
+    """What the text says at the worst grade."""
+
+
+def judged(kind: Low) -> Callable[[View], list[Judgement]]:
+    """The rule's function: one judgement a count; an invalid one says nothing and counts for nothing."""
+    return at_samples((kind.analyte,), lambda view, at: _judge(view, kind, at))
+
+
+def _judge(view: View, kind: Low, at: datetime) -> Judgement | None:
+    point = view.series.at(kind.analyte, at)
+    if point is None or not kind.valid(point):
+        return None
+    limits = {key: compare(quantity(point), view.pack.limit(key)) for key in kind.grades}
+    reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
+    node = any_of(limits[reached or list(limits)[-1]], name=kind.rule.lower())
+    unknown = node.truth is Truth.INDETERMINATE
+    clear = view.pack.limit(kind.clear)
+    return Judgement(
+        at=at,
+        slot=point.result.slot,
+        truth=node.truth,
+        node=node,
+        level=kind.rule if reached else "",
+        severity=kind.grades[reached] if reached else None,
+        clears=point.interval.test(clear.operator, clear.value),
+        analyte=kind.analyte,
+        value=shown(point),
+        unit=point.result.unit,
+        flags=point.flags if reached else (),
+        missing=(kind.analyte,) if unknown else (),
+        possible=tuple(reversed(kind.grades.values())) if unknown else (),
+        facts=kind.note if reached == next(iter(kind.grades)) else {},
+    )
+
+
+def clumped(comments: Sequence[str]) -> bool:
+    """A comment on platelet clumps makes the count invalid (analytes 2)."""
+    return any(word in comment.casefold() for comment in comments for word in ("clump", "agregat", "aggregat"))

@@ -1,0 +1,159 @@
+"""TLS: tumour lysis, two or more different criteria within 24 h, from 3 d before to 7 d after start of therapy.
+
+TLS_LAB, and TLS_CLINICAL with a creatinine rise of 26.5 umol/L or more; both CRITICAL [R:44] (blood counts 3).
+Potassium, phosphate and urate of a haemolysed specimen are too high and not used. Without a known start of therapy the
+window is unknown: INDETERMINATE, never silently nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alerts.calcium_basis import sample_at
+from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.intervals import difference
+from alerts.logic import Truth
+from alerts.potassium import specimen_of, usable
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import hours, quantity, shown, times
+from alerts.series import Point
+from alerts.severity import Severity
+
+ANALYTES = ("k", "phos", "ca", "ca_adj", "urate", "creat")
+_RAISED_BY_HAEMOLYSIS = frozenset({"k", "phos", "urate"})
+
+
+class _Criterion(msgspec.Struct, frozen=True, kw_only=True):
+    """One value and whether it meets its limit."""
+
+    name: str
+    """`k`, `phos`, `ca`, `urate`."""
+    at: datetime
+    node: Node
+    point: Point
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a collection time of a criterion or of creatinine."""
+    criteria = [c for at in times(view, ANALYTES) for c in _criteria(view, at)]
+    met = [c for c in criteria if c.node.truth is Truth.TRUE]
+    return [_judge(view, at, met) for at in times(view, ANALYTES)]
+
+
+def _criteria(view: View, at: datetime) -> list[_Criterion]:
+    found = []
+    for name in ("k", "phos", "urate"):
+        point = view.series.at(name, at)
+        if point is not None:
+            found.append(_criterion(view, name, point, _value(view, point)))
+    return found + _calcium(view, at)
+
+
+def _calcium(view: View, at: datetime) -> list[_Criterion]:
+    """Adjusted calcium, the laboratory's or Payne's; total calcium alone is no criterion."""
+    sample, point = sample_at(view, at, preliminary=True), view.series.at("ca_adj", at) or view.series.at("ca", at)
+    adjusted = [r for r in sample.readings if r.basis in {"LAB_ADJUSTED", "PAYNE"}] if sample else []
+    return [_criterion(view, "ca", point, adjusted[0].quantity)] if adjusted and point else []
+
+
+def _criterion(view: View, name: str, point: Point, value: Quantity) -> _Criterion:
+    return _Criterion(name=name, at=point.at, node=compare(value, view.pack.limit(f"tls.{name}")), point=point)
+
+
+def _value(view: View, point: Point) -> Quantity:
+    haemolysed = point.result.analyte in _RAISED_BY_HAEMOLYSIS and specimen_of(view, point).haemolysed
+    return usable(view, point) if haemolysed else quantity(point)
+
+
+def _judge(view: View, at: datetime, met: Sequence[_Criterion]) -> Judgement:
+    start = _start(view, at)
+    now = [c for c in met if c.at <= at and (start is None or _inside(view, start, c.at))]
+    creatinine = view.series.at("creat", at) is not None and (start is None or _inside(view, start, at))
+    pair = _pair(now, at, hours(view.pack, "tls.together_hours"), creatinine=creatinine)
+    sample = pair[-1].point if pair else _sample(view, at)
+    node = _node(start, pair)
+    rise = _rise(view, start, at) if node.truth is Truth.TRUE and start else None
+    clinical = rise is not None and rise.truth is Truth.TRUE
+    level = "" if node.truth is not Truth.TRUE else "TLS_CLINICAL" if clinical else "TLS_LAB"
+    return Judgement(
+        at=at,
+        slot=_sample(view, at).result.slot,
+        truth=node.truth,
+        node=all_of(node, rise) if clinical and rise else node,
+        level=level,
+        severity=Severity.CRITICAL if level else None,
+        clears=_clears(view, at, now),
+        analyte=sample.result.analyte,
+        value=shown(sample),
+        unit=sample.result.unit,
+        missing=("line_start",) if node.truth is Truth.INDETERMINATE else (),
+        possible=(Severity.CRITICAL,) if node.truth is Truth.INDETERMINATE else (),
+        facts={"criteria": ",".join(sorted({c.name for c in pair}))} if level else {},
+    )
+
+
+def _node(start: datetime | None, pair: Sequence[_Criterion]) -> Node:
+    """Two different criteria together, in the window of a known start of therapy."""
+    if not pair:
+        return any_of(name="tls_lab")
+    window = fact("within_3_days_before_to_7_days_after_start", Truth.TRUE if start else Truth.INDETERMINATE)
+    return all_of(*(c.node for c in pair), window, name="tls_lab")
+
+
+def _pair(met: Sequence[_Criterion], at: datetime, span: timedelta, *, creatinine: bool) -> tuple[_Criterion, ...]:
+    """Criteria of different analytes at most `span` apart, the newest at `at`; for a creatinine the last such."""
+    for later in reversed(met):
+        others = {c.name: c for c in met if c.name != later.name and timedelta(0) <= later.at - c.at <= span}
+        if others and (later.at == at or creatinine):
+            return (*others.values(), later)
+    return ()
+
+
+def _start(view: View, at: datetime) -> datetime | None:
+    """The start of therapy whose window `at` lies in, else the last one known; None when none is known."""
+    starts = [entry.start for entry in view.context.of("line_start") if entry.start is not None]
+    inside = [start for start in starts if _inside(view, start, at)]
+    return max(inside or starts, default=None)
+
+
+def _inside(view: View, start: datetime, at: datetime) -> bool:
+    return -hours(view.pack, "tls.before_hours") <= at - start <= hours(view.pack, "tls.after_hours")
+
+
+def _sample(view: View, at: datetime) -> Point:
+    return next(p for p in (view.series.at(name, at) for name in ANALYTES) if p is not None)
+
+
+def _rise(view: View, start: datetime, at: datetime) -> Node | None:
+    """Newest creatinine in the window against the one the therapy started from (the last before the window's end)."""
+    now = view.series.newest("creat", at)
+    earlier = view.series.before("creat", now.at) if now and _inside(view, start, now.at) else []
+    before = [p for p in earlier if p.at <= start] or list(earlier[:1])
+    if now is None or not before:
+        return None
+    rise = Quantity(
+        name="creatinine_rise_since_therapy",
+        interval=difference(now.interval, before[-1].interval),
+        unit="umol/L",
+        results=(now.result.result_id, before[-1].result.result_id),
+    )
+    return compare(rise, view.pack.limit("tls.creatinine_rise"))
+
+
+def _clears(view: View, at: datetime, met: Sequence[_Criterion]) -> Truth:
+    """Seven days after the last criterion (alert behaviour 2.2)."""
+    last = max((c.at for c in met), default=None)
+    over = last is None or at - last >= hours(view.pack, "tls.clear_hours")
+    return Truth.TRUE if over else Truth.FALSE
+
+
+RULE = Rule(
+    name="TLS",
+    family="tumour_lysis",
+    inputs=frozenset({*ANALYTES, "alb", "hi"}),
+    judge=judge,
+    delivery="now",
+)
