@@ -36,3 +36,15 @@ def readings(text: str) -> tuple[Decimal, ...]:
     """Every number that an ambiguous text might mean; only for judging how urgent it is to ask."""
     forms = {text, text.replace(",", ""), text.replace(".", ""), text.replace(",", "", text.count(",") - 1)}
     return tuple(sorted({Decimal(form.replace(",", ".")) for form in forms if is_number(form)}))
+
+
+def product(number: Decimal, factor: Decimal) -> Decimal:
+    """Exact, in plain digits without trailing zeros, so that 3.90 g/dL and 39 g/L are the same value and text."""
+    value = EXACT.normalize(EXACT.multiply(number, factor))
+    if not value:
+        return _ZERO
+    return EXACT.quantize(value, _ONE) if value.as_tuple().exponent > 0 else value  # type: ignore[operator]  # finite: only NaN and infinity have letters
+
+
+_ZERO = Decimal(0)
+_ONE = Decimal(1)

@@ -23,7 +23,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A piece of an event; absent text is the empty string, never null."""
 
 
-class Identifier(_Part):
+class Identifier(_Part, frozen=True):
     """One repeat of PID-3, or one FHIR `Patient.identifier`."""
 
     value: str
@@ -31,7 +31,7 @@ class Identifier(_Part):
     type: str = ""
 
 
-class Patient(_Part):
+class Patient(_Part, frozen=True):
     """Who the event is about, as sent."""
 
     id: str
@@ -47,7 +47,7 @@ class Patient(_Part):
     facility: str = ""
 
 
-class Source(_Part):
+class Source(_Part, frozen=True):
     """The message that carried the event."""
 
     format: Literal["hl7v2", "fhir", "csv", "ndjson", "halo"]
@@ -67,7 +67,7 @@ class Source(_Part):
     peer: str = ""
 
 
-class Coding(_Part):
+class Coding(_Part, frozen=True):
     """A code in a code system, as sent; `LN` and `http://loinc.org` both mean LOINC."""
 
     code: str
@@ -75,26 +75,26 @@ class Coding(_Part):
     display: str = ""
 
 
-class Quantity(_Part, tag="quantity"):
+class Quantity(_Part, frozen=True, tag="quantity"):
     """A number as sent, digits untouched; the comparator is `<`, `<=`, `>`, `>=` or empty."""
 
     number: str
     comparator: str = ""
 
 
-class Coded(_Part, tag="coded"):
+class Coded(_Part, frozen=True, tag="coded"):
     """A coded answer (CE, CWE, CNE, `valueCodeableConcept`)."""
 
     codings: tuple[Coding, ...]
 
 
-class Text(_Part, tag="text"):
+class Text(_Part, frozen=True, tag="text"):
     """Free text (ST, TX, FT, `valueString`); numbers and comparators inside are read by mapping."""
 
     text: str
 
 
-class Absent(_Part, tag="absent"):
+class Absent(_Part, frozen=True, tag="absent"):
     """No value at all; `reason` is the sender's (`dataAbsentReason`, `""`), empty when none was given."""
 
     reason: str = ""
@@ -103,7 +103,7 @@ class Absent(_Part, tag="absent"):
 Value = Quantity | Coded | Text | Absent
 
 
-class Where(_Part):
+class Where(_Part, frozen=True):
     """Where in `raw` a result stands: segment number from 1, byte offset and length of that segment."""
 
     segment: int
@@ -111,7 +111,7 @@ class Where(_Part):
     length: int
 
 
-class ReportedResult(_Part):
+class ReportedResult(_Part, frozen=True):
     """One OBX or one FHIR Observation (component), as sent."""
 
     code: tuple[Coding, ...]
@@ -147,7 +147,7 @@ class ReportedResult(_Part):
     """NTE texts that follow the OBX, and those of its OBR."""
 
 
-class LabReport(_Part, tag="lab_report"):
+class LabReport(_Part, frozen=True, tag="lab_report"):
     """All results of one source message about one patient."""
 
     event_id: str
@@ -159,7 +159,7 @@ class LabReport(_Part, tag="lab_report"):
     purpose: Purpose = "live"
 
 
-class ContextEntry(_Part):
+class ContextEntry(_Part, frozen=True):
     """One line of a patient's context. `from_` is written `from` in JSON and CSV."""
 
     kind: Literal[
@@ -175,7 +175,7 @@ class ContextEntry(_Part):
     note: str = ""
 
 
-class ContextChange(_Part, tag="context_change"):
+class ContextChange(_Part, frozen=True, tag="context_change"):
     """What people and administration know of the patient; gates and informs the rules."""
 
     event_id: str
@@ -185,7 +185,7 @@ class ContextChange(_Part, tag="context_change"):
     raw: bytes = b""
 
 
-class PatientMerge(_Part, tag="patient_merge"):
+class PatientMerge(_Part, frozen=True, tag="patient_merge"):
     """`retired` is the same person as `patient` (ADT A40), or, with `undo`, is not after all. Re-keys nothing."""
 
     event_id: str
@@ -196,7 +196,7 @@ class PatientMerge(_Part, tag="patient_merge"):
     raw: bytes = b""
 
 
-class Refused(_Part, tag="refused"):
+class Refused(_Part, frozen=True, tag="refused"):
     """A message that intake answered with AR: produced before the answer, so that refusals are counted and seen."""
 
     event_id: str
@@ -207,7 +207,7 @@ class Refused(_Part, tag="refused"):
     """At most 64 KiB of it."""
 
 
-class Heartbeat(_Part, tag="heartbeat"):
+class Heartbeat(_Part, frozen=True, tag="heartbeat"):
     """One a partition every 10 s: the age of the last one committed is the true health of the partition."""
 
     partition: int

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.analytes import TABLE, Analyte, Limits, Trap, analyte
 from schemas.errors import UnitRefused
-from schemas.numbers import EXACT, parse_number
+from schemas.numbers import parse_number, product
 
 ALIASES = MappingProxyType(TABLE.aliases)
 
@@ -85,7 +85,7 @@ def convert(name: str, number: str, unit: str) -> Converted:
 def apply(scale: Scale, number: Decimal, name: str) -> Converted:
     """`convert` after unit and number were read."""
     check_trap(scale, number, name)
-    value = EXACT.multiply(number, scale.factor)
+    value = product(number, scale.factor)
     if outside(scale.hard, value, value):
         raise UnitRefused("outside_hard_limit", f"{name} {value} {scale.unit} is not possible")
     if outside(scale.soft, value, value):

@@ -1,0 +1,185 @@
+"""The site file: one TOML a hospital, checked at start (design 4.5; agreed behaviour 1 and 2).
+
+    zone = "Europe/Ljubljana"            # of times sent without an offset
+
+    [identifier]
+    authorities = ["HOSP", "ZZZS"]       # others are quarantined; empty takes any
+    preference = ["HOSP"]                # which repeat of PID-3 names the patient
+
+    [[sender]]
+    name = "central laboratory"
+    application = "LIS"                  # MSH-3
+    facility = "LAB1"                    # MSH-4
+
+    [[laboratory]]
+    name = "LAB1"
+    units = { UMOLL = "umol/L" }         # this laboratory's spellings
+    reference = { ca = { low = "2.15", high = "2.55" } }
+    loq = { mspike = "0.5" }
+
+    [[code]]
+    laboratory = "LAB1"                  # left out: any
+    code = "KREA"
+    analyte = "creat"
+
+    [[ignore]]
+    code = "COVID"
+
+Tables of other parts of Halo (wards, teams, channels, ...) may stand in the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from schemas.patient_event import Coding, Identifier
+from services.mapping.codes import CodeBook, CodeEntry, Ignore, Read
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the site file; a misspelt key is an error."""
+
+
+class IdentifierRules(_Entry, frozen=True, kw_only=True):
+    """Which identifier names a patient, and whose are taken."""
+
+    preference: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    """Values that stand for nobody (`0000000`, `UNKNOWN`): they form no series."""
+
+
+class Sender(_Entry, frozen=True, kw_only=True):
+    """A system that may send, and how it is treated."""
+
+    name: str
+    application: str = ""
+    facility: str = ""
+    addresses: tuple[str, ...] = ()
+    certificate: str = ""
+    message_types: tuple[str, ...] = ()
+    laboratories: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    environment: Literal["", "P", "T", "D"] = "P"
+    zone: str = ""
+    charset: str = ""
+    state: Literal["silent", "live"] = "silent"
+    live_from: str = ""
+    on_unavailable: Literal["close", "AE", "AR"] = "close"
+    unused_type: Literal["AA", "AR"] = "AA"
+    honour_ne: bool = False
+    may_merge: bool = False
+
+    @property
+    def key(self) -> str:
+        """As in `Source.sender`: MSH-3|MSH-4."""
+        return f"{self.application}|{self.facility}"
+
+
+class Bounds(_Entry, frozen=True, kw_only=True):
+    """Limits of normal in the canonical unit."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+class Laboratory(_Entry, frozen=True, kw_only=True):
+    """What one laboratory does its own way; `name` is `ReportedResult.laboratory`, empty for all others."""
+
+    name: str = ""
+    units: dict[str, str] = {}
+    reference: dict[str, Bounds] = {}
+    loq: dict[str, Decimal] = {}
+
+
+class SiteFile(_Entry, frozen=True, kw_only=True):
+    """The file as written."""
+
+    name: str = ""
+    zone: str = "UTC"
+    identifier: IdentifierRules = IdentifierRules()
+    units: dict[str, str] = {}
+    sender: tuple[Sender, ...] = ()
+    laboratory: tuple[Laboratory, ...] = ()
+    code: tuple[CodeEntry, ...] = ()
+    ignore: tuple[Ignore, ...] = ()
+
+
+class Site:
+    """The site file ready for use: look-ups only. Equal files give equal sites and the same `version`."""
+
+    def __init__(self, file: SiteFile, version: str = "default", others: dict[str, object] | None = None) -> None:
+        self.file = file
+        self.version = version
+        """Start of the file's sha256, or `default`; part of each result's `mapping_version`."""
+        self.others = others or {}
+        """Tables of other parts of Halo, as parsed."""
+        self.zone = ZoneInfo(file.zone)
+        self._zones = {sender.key: ZoneInfo(sender.zone or file.zone) for sender in file.sender}
+        self._laboratories = {laboratory.name: laboratory for laboratory in file.laboratory}
+        self._codes = CodeBook(file.code, file.ignore, by_id=version == "default")
+        self._authorities = frozenset(file.identifier.authorities)
+        self._placeholders = frozenset(file.identifier.placeholders)
+
+    @property
+    def senders(self) -> tuple[Sender, ...]:
+        """All that are listed; none listed takes any sender."""
+        return self.file.sender
+
+    def sender(self, key: str) -> Sender | None:
+        """By MSH-3|MSH-4; None when unlisted."""
+        return next((sender for sender in self.file.sender if sender.key == key), None)
+
+    def zone_of(self, sender: str) -> ZoneInfo:
+        """For times that `sender` sends without an offset."""
+        return self._zones.get(sender, self.zone)
+
+    def read_code(self, laboratory: str, codings: tuple[Coding, ...]) -> Read:
+        """What is measured, or why that is not known."""
+        return self._codes.read(laboratory, codings)
+
+    def unit(self, laboratory: str, unit: str) -> str:
+        """The unit that a laboratory's spelling stands for; itself when the file says nothing of it."""
+        own = self._laboratories.get(laboratory)
+        if own is not None and unit in own.units:
+            return own.units[unit]
+        return self.file.units.get(unit, unit)
+
+    def loq(self, laboratory: str, analyte: str) -> Decimal | None:
+        """The laboratory's limit of quantification, canonical unit."""
+        return next((lab.loq[analyte] for lab in self._of(laboratory) if analyte in lab.loq), None)
+
+    def reference(self, laboratory: str, analyte: str) -> Bounds | None:
+        """The laboratory's limits of normal where its messages carry none."""
+        return next((lab.reference[analyte] for lab in self._of(laboratory) if analyte in lab.reference), None)
+
+    def _of(self, laboratory: str) -> Iterable[Laboratory]:
+        return [self._laboratories[name] for name in (laboratory, "") if name in self._laboratories]
+
+    def refuses_identity(self, patient: str) -> str:
+        """Reason to quarantine everything about this patient id (`authority|value`), or nothing."""
+        authority, _, value = patient.partition("|")
+        if not value:
+            return "patient_missing"
+        if value in self._placeholders:
+            return "placeholder_identity"
+        return "unlisted_authority" if self._authorities and authority not in self._authorities else ""
+
+    def patient_id(self, identifiers: Iterable[Identifier]) -> str:
+        """`authority|value` of the preferred identifier, else of the first listed one, else the first; "" of none."""
+        usable = [item for item in identifiers if item.value]
+        rules = self.file.identifier
+        for authority in (*rules.preference, *rules.authorities):
+            for item in usable:
+                if item.authority == authority:
+                    return f"{item.authority}|{item.value}"
+        return f"{usable[0].authority}|{usable[0].value}" if usable else ""
+
+
+DEFAULT_SITE = Site(SiteFile())
+"""Without a file: any sender, any authority, LOINC codes only, times without an offset are UTC."""

@@ -1,0 +1,60 @@
+"""How urgent it is to ask about a value in quarantine: HIGH or CRITICAL if it were read in any allowed unit.
+
+A reading counts when it is a possible value; so does the reported unit itself when the value is beyond its hard
+limits (analytes 2, `steward_page`). This judges only how soon a person must look: nothing is evaluated from it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, DecimalException
+from typing import Literal
+
+from schemas.analytes import Analyte, Urgent
+from schemas.errors import UnitRefused
+from schemas.numbers import product, readings
+from schemas.patient_event import Quantity, Text, Value
+from schemas.texts import read_text
+from schemas.units import Scale, apply, canonical_spelling, scales
+
+Looks = Literal["", "HIGH", "CRITICAL"]
+
+
+def would_be(row: Analyte, value: Value, unit: str, reason: str = "") -> Looks:
+    """The highest severity any reading would have on its own."""
+    if not row.urgent:
+        return ""
+    spelling = canonical_spelling(unit)
+    known = scales(row.id)
+    in_doubt = reason in _UNIT_IN_DOUBT or spelling not in known
+    found = {
+        limit.severity
+        for number in _numbers(value)
+        for name, scale in (known.items() if in_doubt else ((spelling, known[spelling]),))
+        for limit in row.urgent
+        if _meets(limit, scale, number, row.id, impossible=reason == "outside_hard_limit" and name == spelling)
+    }
+    return "CRITICAL" if "CRITICAL" in found else "HIGH" if found else ""
+
+
+_UNIT_IN_DOUBT = frozenset({
+    "unit_missing", "unit_not_allowed", "outside_hard_limit", "looks_like_mg_dl", "looks_like_g_dl", "looks_like_umol_l",
+})  # fmt: skip
+
+
+def _numbers(value: Value) -> tuple[Decimal, ...]:
+    """Of a bound the bound itself: `>6.5` is at least as urgent as 6.5 and nobody knows by how much."""
+    if isinstance(value, Quantity):
+        return readings(value.number.strip())
+    return readings(read_text(value.text).number) if isinstance(value, Text) else ()
+
+
+def _meets(limit: Urgent, scale: Scale, number: Decimal, name: str, *, impossible: bool) -> bool:
+    try:
+        canonical = product(number, scale.factor) if impossible else apply(scale, number, name).value
+    except (UnitRefused, DecimalException):
+        return False
+    if limit.operator == ">":
+        return canonical > limit.value
+    if limit.operator == ">=":
+        return canonical >= limit.value
+    return canonical < limit.value if limit.operator == "<" else canonical <= limit.value
