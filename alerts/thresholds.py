@@ -6,7 +6,7 @@ import tomllib
 from decimal import Decimal
 from functools import cache
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -36,6 +36,32 @@ class Clearing(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Worsening(msgspec.Struct, frozen=True, kw_only=True):
+    """Which way a rule's headline value gets worse (alert behaviour 2.1); `none` where a number says nothing."""
+
+    direction: Literal["up", "down", "none"]
+    source: str
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the value of an analyte must move to be worth a new notification."""
+
+    up: Decimal | None = None
+    up_percent: Decimal | None = None
+    down: Decimal | None = None
+    down_percent: Decimal | None = None
+    percent_from: Decimal = Decimal(0)
+    """Below this last notified value a percentage means nothing."""
+    source: str
+
+    def reached(self, change: Decimal, last: Decimal, direction: Literal["up", "down"]) -> bool:
+        """`change` is positive in the direction that counts; either limb, `>=`, exact."""
+        absolute = self.up if direction == "up" else self.down
+        percent = self.up_percent if direction == "up" else self.down_percent
+        by_share = percent is not None and last > 0 and last >= self.percent_from and change * 100 >= percent * last
+        return (absolute is not None and change >= absolute) or by_share
+
+
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """All numbers of one version of the rules."""
 
@@ -44,6 +70,10 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """`draft` until a named clinician approved it."""
     limits: dict[str, Limit]
     clearing: dict[str, Clearing]
+    worsening: dict[str, Worsening]
+    """By rule."""
+    steps: dict[str, Step]
+    """By analyte."""
 
     def limit(self, key: str) -> Limit:
         """The number called `section.name`; KeyError names a key that the pack lacks."""
@@ -59,10 +89,22 @@ def load(text: str) -> Pack:
     Raises ValueError naming the key whose value, operator or source is missing or wrong.
     """
     data = tomllib.loads(text)
-    head, clearing = data.pop("pack"), data.pop("clearing")
+    head = data.pop("pack")
+    clearing, worsening = _table(data, "clearing", Clearing), _table(data, "worsening", Worsening)
+    steps = _table(data, "steps", Step)
     limits = {f"{s}.{n}": _limit(f"{s}.{n}", entry) for s, entries in data.items() for n, entry in entries.items()}
-    rows = {rule: _convert(f"clearing.{rule}", entry, Clearing) for rule, entry in clearing.items()}
-    return Pack(version=head["version"], status=head["status"], limits=limits, clearing=rows)
+    return Pack(
+        version=head["version"],
+        status=head["status"],
+        limits=limits,
+        clearing=clearing,
+        worsening=worsening,
+        steps=steps,
+    )
+
+
+def _table(data: dict[str, Any], name: str, kind: type[T]) -> dict[str, T]:
+    return {key: _convert(f"{name}.{key}", entry, kind) for key, entry in data.pop(name, {}).items()}
 
 
 def _limit(key: str, entry: dict[str, Any]) -> Limit:

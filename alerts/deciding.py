@@ -1,0 +1,168 @@
+"""Tell somebody or not, with a named reason for both; every send that does not happen can be explained.
+
+Alert behaviour 2.1 (what is worth a new notification inside an episode), result life cycle 1 and 2 (corrections, late
+results), behaviour 4 (what a correction tells whom). Pure: `now` is given.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from alerts.alert import AlertState
+from alerts.severity import Severity
+from alerts.thresholds import Pack, default_pack
+
+Kind = Literal["opened", "reopened", "regraded", "updated", "cleared", "retracted", "superseded"]
+Cause = Literal["sample", "correction", "context", "pack"]
+"""What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
+Reason = Literal[
+    "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
+    "corrected_value", "retracted",
+    "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
+    "history_import", "info_only", "snoozed", "rule_pack_changed",
+]  # fmt: skip
+_BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The alert as its people were last told."""
+
+    at: datetime
+    severity: Severity
+    level: str = ""
+    value: Decimal | None = None
+    analyte: str = ""
+    """Of `value`; empty means the one the alert shows now."""
+    sampled_at: datetime | None = None
+    """Newest sample then; None when not kept."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether to send, and why or why not."""
+
+    send: bool
+    reason: Reason
+    reasons: tuple[Reason, ...] = ()
+    """Every reason to send that holds, in the order of alert behaviour 2.1; the first one is `reason`."""
+    only_told: bool = False
+    """To those who were told before, over the same channels, and to nobody else."""
+
+
+def decide(  # noqa: PLR0911, PLR0913 - one line a reason reads best; what decides is what the caller knows
+    told: Told | None,
+    alert: AlertState,
+    change: Kind,
+    *,
+    now: datetime,
+    cause: Cause = "sample",
+    history: bool = False,
+    snoozed: bool = False,
+    pack: Pack | None = None,
+) -> Decision:
+    """Decide on one change of one alert. `told` is None when nobody was told of it yet."""
+    pack = pack or default_pack()
+    if history:
+        return _no("history_import")
+    if change == "superseded":
+        return _no("superseded")
+    if change == "retracted":
+        return _to_the_told("retracted") if told else _no("nobody_told")
+    if cause == "pack":
+        return _no("rule_pack_changed")
+    if told is None:
+        return _first(alert, now, pack)
+    if change == "cleared" or alert.condition == "cleared":
+        return _no("cleared_note")
+    return _again(told, alert, change, now=now, cause=cause, snoozed=snoozed, pack=pack)
+
+
+def _first(alert: AlertState, now: datetime, pack: Pack) -> Decision:
+    """Nobody knows: told, unless it is for the screen only, or old and over by the newest data."""
+    if alert.severity is Severity.INFO:
+        return _no("info_only")
+    old = now - alert.sampled_at >= timedelta(hours=int(pack["deciding.late_hours"]))
+    if old and alert.condition == "cleared":
+        return _no("late_and_no_longer_true")
+    return _yes("late" if old else "first")
+
+
+def _again(  # noqa: PLR0913 - as `decide`
+    told: Told, alert: AlertState, change: Kind, *, now: datetime, cause: Cause, snoozed: bool, pack: Pack
+) -> Decision:
+    reasons = _reasons(told, alert, now, pack)
+    if alert.severity is Severity.INFO or alert.severity.rank < told.severity.rank:
+        return _to_the_told("corrected_down") if cause == "correction" else _no("downgrade_note")
+    if change == "reopened":
+        return _yes("reopened", *reasons)
+    if snoozed and alert.severity is not Severity.CRITICAL:
+        reasons = tuple(reason for reason in reasons if reason in _BREAKS_A_SNOOZE)
+    if reasons:
+        return _yes(*reasons)
+    if cause == "correction" and _moved(told, alert, pack):
+        return _to_the_told("corrected_value")
+    return _no("snoozed" if snoozed else "already_told")
+
+
+def _reasons(told: Told, alert: AlertState, now: datetime, pack: Pack) -> tuple[Reason, ...]:
+    found: dict[Reason, bool] = {
+        "higher_severity": alert.severity.rank > told.severity.rank,
+        "worse": is_worse(told, alert, pack),
+        "next_stage": _stage(alert.level) > _stage(told.level) > 0,
+    }
+    reasons = tuple(reason for reason, holds in found.items() if holds)
+    unchanged = not reasons and _repeat_due(told, alert, now, pack)
+    return ("still_abnormal",) if unchanged else reasons
+
+
+def is_worse(told: Told, alert: AlertState, pack: Pack) -> bool:
+    """Beyond the step of its analyte since the last notified value; every delta is `>=`."""
+    direction = pack.worsening[alert.rule].direction if alert.rule in pack.worsening else "none"
+    change = _change(told, alert)
+    if change is None or told.value is None or direction == "none":
+        return False
+    step = pack.steps.get(alert.analyte)
+    return step is not None and step.reached(change if direction == "up" else -change, told.value, direction)
+
+
+def _moved(told: Told, alert: AlertState, pack: Pack) -> bool:
+    """Either way by more than the step: worth telling when a correction did it."""
+    change, step = _change(told, alert), pack.steps.get(alert.analyte)
+    if change is None or step is None or told.value is None:
+        return False
+    return step.reached(abs(change), told.value, "up" if change > 0 else "down")
+
+
+def _change(told: Told, alert: AlertState) -> Decimal | None:
+    """Only values of one analyte are compared."""
+    if told.value is None or alert.value is None or told.analyte not in ("", alert.analyte):
+        return None
+    return alert.value - told.value
+
+
+def _stage(level: str) -> int:
+    """1 to 3 of `AKI_1` to `AKI_3`, else 0."""
+    return int(level.removeprefix("AKI_")) if level.startswith("AKI_") else 0
+
+
+def _repeat_due(told: Told, alert: AlertState, now: datetime, pack: Pack) -> bool:
+    """A new sample still meets the condition, so long after the last notification."""
+    key = f"still_abnormal.{alert.severity}"
+    if key not in pack.limits or (told.sampled_at is not None and alert.sampled_at <= told.sampled_at):
+        return False
+    return now - told.at >= timedelta(hours=int(pack[key]))
+
+
+def _yes(*reasons: Reason) -> Decision:
+    return Decision(send=True, reason=reasons[0], reasons=reasons)
+
+
+def _to_the_told(reason: Reason) -> Decision:
+    return Decision(send=True, reason=reason, reasons=(reason,), only_told=True)
+
+
+def _no(reason: Reason) -> Decision:
+    return Decision(send=False, reason=reason)

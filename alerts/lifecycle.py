@@ -1,0 +1,49 @@
+"""The two states of an alert: what the data say (condition) and what people did (response); and the words for both.
+
+`open` is active and unacknowledged, `in_progress` acknowledged with a note of action, `resolved` cleared or closed
+(alert behaviour 2; design 5).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+Condition = Literal["active", "cleared", "retracted", "superseded"]
+Response = Literal["unacknowledged", "acknowledged", "shelved", "closed"]
+State = Literal["open", "acknowledged", "in_progress", "shelved", "unanswered", "resolved", "retracted", "superseded"]
+
+
+def state(condition: Condition, response: Response, *, action_noted: bool = False) -> State:
+    """One word for a list. An alert that ended before anybody answered is `unanswered`: somebody should look."""
+    if condition == "retracted":
+        return "retracted"
+    if condition == "superseded":
+        return "superseded"
+    if response == "closed":
+        return "resolved"
+    if condition == "cleared":
+        return "unanswered" if response == "unacknowledged" else "resolved"
+    return _while_active(response, action_noted=action_noted)
+
+
+def _while_active(response: Response, *, action_noted: bool) -> State:
+    if response == "shelved":
+        return "shelved"
+    if response == "unacknowledged":
+        return "open"
+    return "in_progress" if action_noted else "acknowledged"
+
+
+def needs_answer(condition: Condition, response: Response) -> bool:
+    """Whether it goes on escalating."""
+    return condition == "active" and response == "unacknowledged"
+
+
+def response_at(
+    response: Response, now: datetime, acknowledgement_expires_at: datetime | None, *, still_met: bool
+) -> Response:
+    """An acknowledgement or a shelving runs out: open again while the newest sample meets the condition."""
+    if response not in ("acknowledged", "shelved") or acknowledgement_expires_at is None:
+        return response
+    return "unacknowledged" if still_met and now >= acknowledgement_expires_at else response
