@@ -14,11 +14,14 @@ from alerts.rules import (
     k_high,
     k_low,
     k_repeat,
+    neut_low,
+    plt_low,
     ren_aki,
     ren_decline,
     ren_halo,
     ren_lccn,
     ren_rise,
+    tls,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -37,4 +40,7 @@ RULES: tuple[Rule, ...] = (
     k_high.RULE,
     k_low.RULE,
     k_repeat.RULE,
+    neut_low.RULE,
+    plt_low.RULE,
+    tls.RULE,
 )
