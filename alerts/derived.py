@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from alerts import derived_kidney
 from alerts.alert import Derived
 from alerts.rule import View
 
+Deriver = Callable[[View], Iterable[Derived]]
+
+DERIVERS: tuple[Deriver, ...] = (
+    derived_kidney.aki,
+    derived_kidney.egfr,
+)
+"""Each gives all its values in collection order; the tuple is the order of the output."""
+
 
 def derive(view: View) -> Iterable[Derived]:
-    """Every derived value of the patient, in the order of its file name, then collection time."""
-    _ = view
-    return ()
+    """Every derived value of the patient, deriver by deriver, then by collection time."""
+    return (value for deriver in DERIVERS for value in deriver(view))
