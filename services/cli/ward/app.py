@@ -20,7 +20,7 @@ from services.cli.ward.people import Person, people
 from services.cli.ward.schedule import history, interleaved, live
 from services.shared.log import configure, get_logger
 from services.shared.metrics import announce
-from services.shared.mllp_client import MllpClient, MllpError
+from services.shared.mllp_client import MllpClient, acknowledgements
 from services.shared.probes import Probes
 from services.shared.settings import Settings
 
@@ -93,12 +93,12 @@ class Ward:
         """Until it is answered: an engine resends after a lost connection, and Halo drops the double."""
         while not self._stop.is_set():
             try:
-                code = self._client.send(message).code
-            except (MllpError, OSError) as error:
+                (answer,) = acknowledgements(self._client.send(message))
+            except OSError as error:
                 logger.info("ward.resend", error=str(error))
                 self._stop.wait(0.5)
                 continue
-            self.sent.answers[code] = self.sent.answers.get(code, 0) + 1
+            self.sent.answers[answer.code] = self.sent.answers.get(answer.code, 0) + 1
             return
 
     def _load(self) -> Sent:
@@ -126,7 +126,7 @@ def main() -> None:
     configure("ward", json=settings.log_json)
     announce("ward")
     host, _, port = arguments.mllp.rpartition(":")
-    with MllpClient(host, int(port)) as client, Probes(settings.metrics_bind, settings.metrics_port):
+    with MllpClient(host=host, port=int(port)) as client, Probes(settings.metrics_bind, settings.metrics_port):
         ward = Ward(arguments.state, client, arguments.speed, arguments.patients, arguments.seed)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ward.stop)
