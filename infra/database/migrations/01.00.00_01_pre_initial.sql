@@ -12,6 +12,7 @@ CREATE TABLE patient (
     given           text NOT NULL DEFAULT '',
     birth_date      text NOT NULL DEFAULT '',
     sex             text NOT NULL DEFAULT '',
+    demographics    jsonb NOT NULL DEFAULT '{}',    -- of each part the newest said, with time and event; columns follow it
     ward            text NOT NULL DEFAULT '',
     bed             text NOT NULL DEFAULT '',
     place_at        timestamptz,                    -- when ward and bed were last confirmed
@@ -122,10 +123,12 @@ CREATE TABLE quarantine (
     segment         integer NOT NULL DEFAULT 0,
     collected_at    text NOT NULL DEFAULT '',
     would_be        text NOT NULL DEFAULT '',       -- HIGH or CRITICAL if the number were read in an allowed unit
+    slot            text NOT NULL DEFAULT '',       -- where known: the item closes when an acceptable result of it arrives
     received_at     timestamptz NOT NULL,
     closed_at       timestamptz,
     closed_by       text
 );
+CREATE INDEX quarantine_slot ON quarantine (slot) WHERE closed_at IS NULL AND slot <> '';
 CREATE INDEX quarantine_open ON quarantine (received_at) WHERE closed_at IS NULL;
 
 CREATE TABLE context_event (
@@ -177,6 +180,8 @@ CREATE TABLE alert (
     told_severity   text,
     told_value      numeric,
     told_level      text,
+    told_analyte    text,
+    told_sampled_at timestamptz,
     event_id        uuid,                                -- the event that made the present version
     received_at     timestamptz,                         -- when that event was received, for latency
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),

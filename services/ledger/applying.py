@@ -1,0 +1,245 @@
+"""Takes a run of events of ordinary kinds into the persons they are about and collects what must be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts.result import Result
+from schemas.codec import encode_event
+from schemas.identity import stable_id
+from schemas.patient_event import ContextChange, LabReport, PatientMerge
+from services.ledger import context, evaluating
+from services.ledger.comparing import Change, compare
+from services.ledger.incoming import Incoming
+from services.ledger.operations import Technical
+from services.ledger.patients import Locked
+from services.ledger.record import Outcome
+from services.ledger.stored import Stored
+from services.ledger.telling import Cause, Teller
+from services.ledger.writes import Writes
+
+PatientEvent = LabReport | ContextChange | PatientMerge
+
+
+class Work(msgspec.Struct, kw_only=True):
+    """One transaction's state in memory."""
+
+    locked: Locked
+    persons: dict[int, Stored]
+    """Per root, already copies that may be changed."""
+    rules: evaluating.Rules
+    teller: Teller
+    zone: ZoneInfo
+    writes: Writes
+    outcome: Outcome
+    waiting: dict[int, tuple[set[str] | None, Cause]] = {}
+    """Persons with imported history that is evaluated once a batch."""
+    said: dict[int, context.Demographics] = {}
+    """Newest demographics of records in this batch."""
+
+    def take(self, incoming: Incoming) -> None:
+        """One new event, in offset order."""
+        event = incoming.event
+        if isinstance(event, LabReport):
+            self._report(incoming, event)
+        elif isinstance(event, ContextChange):
+            self._context(incoming, event)
+        else:
+            raise TypeError(f"{type(event).__name__} is taken elsewhere")
+
+    def finish(self) -> None:
+        """Evaluate imported history that still waits, and write the versions of everyone who changed."""
+        for root in list(self.waiting):
+            self._evaluate_waiting(root)
+
+    def _report(self, incoming: Incoming, event: LabReport) -> None:
+        person = self.person(event)
+        mapped = incoming.mapped
+        if mapped is None:
+            raise TypeError("a lab report without its mapping")
+        fresh = _new(person, mapped.results)
+        self._source(incoming, event, sum("derived" not in r.flags for r in fresh))
+        self._results(event, fresh)
+        self._quarantine(incoming, event)
+        cause = Cause(
+            event_id=event.event_id, received_at=incoming.received_at, history=event.purpose == "history",
+            kind="correction" if _corrects(person, fresh) else "sample",
+        )  # fmt: skip
+        person.series = person.series.merge(fresh)
+        changed = self._person_said(incoming, event, person)
+        self._changed(person, None if changed else {r.analyte for r in fresh}, cause)
+
+    def _context(self, incoming: Incoming, event: ContextChange) -> None:
+        person = self.person(event)
+        record = self.locked.by_sent[event.patient.id]
+        self._source(incoming, event, 0)
+        numbered = [(event.event_id, number, entry) for number, entry in enumerate(event.entries)]
+        person.entries = (*person.entries, *numbered)
+        for _, number, entry in numbered:
+            body = msgspec.json.encode(entry).decode()
+            row = (event.event_id, number, record, entry.kind, body, incoming.received_at)
+            self.writes.contexts.append(row)
+        self._person_said(incoming, event, person)
+        person.context = context.build(person.entries, person.demographics, self.zone)
+        self._changed(person, None, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context"))
+
+    def person(self, event: PatientEvent) -> Stored:
+        """Whom the event is about."""
+        return self.persons[self.locked.root(event.patient.id)]
+
+    def _changed(self, person: Stored, analytes: set[str] | None, cause: Cause) -> None:
+        person.as_of = max(person.as_of, cause.received_at)
+        self.touch(person)
+        self.writes.live[("series", person.root, None)] = None
+        if cause.history:
+            before = self.waiting.get(person.root, (set(), cause))[0]
+            self.waiting[person.root] = (None if before is None or analytes is None else before | analytes, cause)
+            return
+        self._evaluate_waiting(person.root)
+        self.evaluate([person], analytes, cause)
+
+    def _evaluate_waiting(self, root: int) -> None:
+        waiting = self.waiting.pop(root, None)
+        if waiting is not None:
+            self.evaluate([self.persons[root]], *waiting)
+
+    def evaluate(self, persons: list[Stored], analytes: Iterable[str] | None, cause: Cause,
+                 moved: frozenset[int] = frozenset()) -> None:  # fmt: skip
+        """Ask the rules, compare with what is stored, tell. Several persons at once after a merge or its undoing."""
+        for person in persons:
+            failed = dict(person.incomplete)
+            self.rules.ask(person, analytes)
+            self._report_failures(person, failed)
+            self.touch(person)
+        stored = [alert for person in persons for alert in person.alerts.values()]
+        states = [state for person in persons for state in evaluating.states(person)]
+        for change in compare(stored, states, moved=moved):
+            self._tell(persons, change, cause)
+
+    def _tell(self, persons: list[Stored], change: Change, cause: Cause) -> None:
+        owner = next(p for p in persons if _owns(p, change))
+        for other in persons:
+            if other is not owner:
+                other.alerts.pop(change.alert_id, None)
+        after = self.teller.tell(owner, change, cause, self.writes)
+        self.outcome.changes.append((change.kind, after.state.rule, str(after.state.severity)))
+
+    def touch(self, person: Stored) -> None:
+        """The person's row is written with the next version, once a transaction."""
+        if person.root not in self.writes.patients:
+            person.version += 1
+        self.writes.patients[person.root] = (
+            person.root, person.version, person.as_of, msgspec.json.encode(person.incomplete).decode(),
+        )  # fmt: skip
+
+    def _report_failures(self, person: Stored, before: dict[str, str]) -> None:
+        for rule, error in person.incomplete.items():
+            if before.get(rule) != error:
+                detail = (
+                    f"rule {rule} failed for patient {person.public_id}: {error}; results are stored, its alerts stand"
+                )
+                fault = Technical(
+                    key=f"rule_failed:{rule}:{person.public_id}", kind="rule_failed", detail=detail,
+                    patient_id=person.root,
+                )  # fmt: skip
+                self.writes.technical.append(fault)
+
+    def _source(self, incoming: Incoming, event: PatientEvent, stored: int) -> None:
+        mapped = incoming.mapped
+        total = len(event.results) if isinstance(event, LabReport) else 0
+        quarantined = len(mapped.quarantined) if mapped else 0
+        ignored = len(mapped.ignored) if mapped else 0
+        duplicate = total - stored - quarantined - ignored
+        self.writes.sources.append(source_row(incoming, event, self.locked.by_sent[event.patient.id],
+                                              (total, stored, duplicate, quarantined, ignored)))  # fmt: skip
+        self.outcome.events += 1
+        self.outcome.received.append(incoming.received_at)
+        self.outcome.results += stored
+        self.outcome.duplicates += duplicate
+        self.outcome.quarantined += quarantined
+        self.outcome.ignored += ignored
+
+    def _results(self, event: LabReport, fresh: list[Result]) -> None:
+        record = self.locked.by_sent[event.patient.id]
+        for r in fresh:
+            self.writes.result_keys.append((r.result_id, record))
+            self.writes.results.append((
+                r.result_id, record, r.analyte, r.slot, r.collected_at, str(r.status), r.version_time, r.received_at,
+                r.value, r.comparator, r.unit, r.quality, event.event_id, r.mapping_version, _encode(r),
+            ))  # fmt: skip
+
+    def _quarantine(self, incoming: Incoming, event: LabReport) -> None:
+        record = self.locked.by_sent[event.patient.id]
+        for number, item in enumerate(incoming.mapped.quarantined if incoming.mapped else ()):
+            identity = stable_id("quarantine", event.event_id, str(number))
+            self.writes.quarantine.append((
+                identity, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value,
+                item.unit, item.segment, item.collected_at, item.would_be, item.slot, incoming.received_at,
+            ))  # fmt: skip
+
+    def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
+        """Take over demographics; True when the rules may read something new in them."""
+        record = self.locked.by_sent[event.patient.id]
+        known = self.said.get(record) or self.locked.rows[record].demographics
+        new = context.newest(known, context.said(event.patient, incoming.received_at, event.event_id))
+        if new != known:
+            self.said[record] = new
+            self.writes.people[record] = _people_row(record, event, new)
+        together = context.newest(person.demographics, new)
+        if together == person.demographics:
+            return False
+        person.demographics = together
+        before = person.context
+        person.context = context.build(person.entries, together, self.zone)
+        return person.context != before
+
+
+def _owns(person: Stored, change: Change) -> bool:
+    if change.after is not None:
+        return change.after.patient == person.patient
+    return change.before is not None and change.before.patient_id in person.members
+
+
+def _new(person: Stored, results: Iterable[Result]) -> list[Result]:
+    """Results of ids that are not stored, each once."""
+    return list({r.result_id: r for r in results if r not in person.series}.values())
+
+
+def _corrects(person: Stored, fresh: Iterable[Result]) -> bool:
+    """Another version of a measurement that is known, or one that says so itself."""
+    known = {
+        analyte: {m.winner.slot for m in person.series.measurements(analyte)} for analyte in {r.analyte for r in fresh}
+    }
+    return any(r.status in ("C", "A", "D", "W") or r.slot in known[r.analyte] for r in fresh)
+
+
+def _people_row(record: int, event: PatientEvent, said: context.Demographics) -> tuple[Any, ...]:
+    blank = context.Said(value=("", ""), at=datetime.min, event_id="")  # noqa: DTZ901 - only its empty value is read
+    name, born, sex, place = (said.get(part, blank) for part in ("name", "birth_date", "sex", "place"))
+    at = said["place"].at if "place" in said else None
+    return (
+        record, msgspec.json.encode(said).decode(), msgspec.json.encode(event.patient.identifiers).decode(),
+        *name.value, born.value[0], sex.value[0], *place.value, at,
+    )  # fmt: skip
+
+
+def source_row(
+    incoming: Incoming, event: PatientEvent, record: int, counts: tuple[int, int, int, int, int]
+) -> tuple[Any, ...]:
+    """A row of `source_message`; the raw bytes stand apart from the rest of the event."""
+    source = event.source
+    purpose = event.purpose if isinstance(event, LabReport) else "live"
+    kind = type(event).__struct_config__.tag
+    bare = encode_event(msgspec.structs.replace(event, raw=b""))
+    return (
+        event.event_id, record, kind, purpose, source.format, source.sender, source.message_id, source.message_type,
+        source.sent_at, incoming.received_at, source.sha256, source.charset, event.raw, bare, *counts,
+    )  # fmt: skip
+
+
+_encode: Callable[[Result], bytes] = msgspec.json.Encoder(decimal_format="string").encode

@@ -1,0 +1,301 @@
+"""The one transaction (design 6): events in, results, alerts, deliveries, outbox and the next offset, all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection, errors
+
+from schemas.patient_event import Heartbeat, PatientMerge, Refused
+from services.ledger import burying, merging, offsets, patients, stored
+from services.ledger.applying import Work
+from services.ledger.cache import Cache
+from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, Unavailable
+from services.ledger.evaluating import Rules
+from services.ledger.incoming import Incoming, read
+from services.ledger.journal import Journal
+from services.ledger.operations import Technical, report
+from services.ledger.patients import Locked
+from services.ledger.record import Outcome, Record, StreamName
+from services.ledger.stored import Stored
+from services.ledger.telling import Teller
+from services.ledger.writes import REFUSED, Writes
+from services.mapping.site import Site
+
+_KNOWN: LiteralString = "SELECT event_id::text FROM source_message WHERE event_id = ANY(%s::text[]::uuid[])"
+STOP_AFTER = 20
+"""Dead letters in a row on one partition: then our code is wrong, not the data."""
+ATTEMPTS = 5
+"""Of a transaction that met a deadlock or a merge, before the caller waits and tries again."""
+_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+_POISON = (psycopg.DataError, psycopg.IntegrityError)
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+
+Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
+
+
+class Ledger:
+    """One writer. Not for several tasks at once: it owns one connection and a cache."""
+
+    def __init__(
+        self, connect: Connect, stream: StreamName, *, site: Site, rules: Rules, teller: Teller, journal: Journal,
+        zone: ZoneInfo, cached_patients: int = 5000,
+    ) -> None:  # fmt: skip
+        self.stream = stream
+        self._connect, self._conn = connect, None
+        self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
+        self._cache = Cache(cached_patients)
+        self._committed: dict[int, int] = {}
+        self._in_a_row: Counter[int] = Counter()
+        self.stopped: set[int] = set()
+
+    async def store(self, batch: Sequence[Record]) -> Outcome:
+        """Store a batch, in order. Returns after COMMIT; then and only then may it be acknowledged.
+
+        Unavailable: nothing may be acknowledged, give the same batch again. Anything else: end the process.
+        """
+        outcome = Outcome(stopped=self.stopped)
+        for run in _runs(self._kept(read(record, self._site) for record in batch)):
+            await self._run(run, outcome)
+        return outcome
+
+    def assigned(self, positions: dict[int, int]) -> None:
+        """From where each partition is read from now on; the database must not fall behind that."""
+        self._committed = dict(positions)
+        self._in_a_row.clear()
+        self.stopped.clear()
+
+    async def close(self) -> None:
+        """Give the connection back. Harmless without one."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with contextlib.suppress(psycopg.Error, OSError):  # it may be gone already
+                await conn.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> Any:
+        """A transaction on the writer's connection. Unavailable when the database is away; the cache is then empty."""
+        try:
+            if self._conn is None or self._conn.closed:
+                self._conn = await self._connect()
+            async with self._conn.transaction():
+                yield self._conn
+        except _AGAIN + _POISON:
+            raise
+        except _AWAY as error:
+            self._cache.clear()
+            await self.close()
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        except asyncio.CancelledError:
+            self._cache.clear()
+            await self.close()
+            raise
+
+    def _kept(self, incoming: Iterable[Incoming]) -> list[Incoming]:
+        """Nothing of a stopped partition, and nothing after the dead letter that stops one."""
+        kept, row, stopped = [], Counter(self._in_a_row), set(self.stopped)
+        for item in incoming:
+            partition = item.record.partition
+            if partition in stopped:
+                continue
+            kept.append(item)
+            row[partition] = row[partition] + 1 if item.fault else 0
+            if row[partition] >= STOP_AFTER:
+                stopped.add(partition)
+        return kept
+
+    async def _run(self, run: list[Incoming], outcome: Outcome) -> None:
+        one_by_one = False
+        for attempt in range(ATTEMPTS):
+            try:
+                work, run = await self._attempt(run, one_by_one=one_by_one)
+            except _POISON:
+                if one_by_one:
+                    raise
+                one_by_one = True
+            except (AliasesChanged, OutOfStep, *_AGAIN) as error:
+                self._cache.clear()
+                if attempt == ATTEMPTS - 1 and isinstance(error, OutOfStep):
+                    raise
+                await asyncio.sleep(0.02 * 2**attempt)
+            else:
+                self._settle(work, run, outcome)
+                return
+        raise Unavailable(f"gave up after {ATTEMPTS} attempts in a row; trying again later")
+
+    async def _attempt(self, run: list[Incoming], *, one_by_one: bool) -> tuple[_Done, list[Incoming]]:
+        done = _Done()
+        async with self.transaction() as conn:
+            await self._lock_offsets(conn, run)
+            if one_by_one:
+                run = [await self._alone(conn, item, done) for item in run]
+            else:
+                await self._apply(conn, run, done)
+            await self._report_stops(conn, run)
+            await offsets.advance(conn, self.stream, _next(run), _beats(run))
+        return done, run
+
+    async def _lock_offsets(self, conn: AsyncConnection[Any], run: list[Incoming]) -> None:
+        found = await offsets.lock(conn, self.stream, {item.record.partition for item in run})
+        for partition, stored_offset in found.items():
+            ours = self._committed.get(partition, 0)
+            if stored_offset < ours:
+                raise OffsetsWentBack(f"partition {partition}: stored {stored_offset}, committed before {ours}")
+
+    async def _alone(self, conn: AsyncConnection[Any], item: Incoming, done: _Done) -> Incoming:
+        """One event in a savepoint of its own; what Postgres refuses becomes a dead letter."""
+        try:
+            mine = _Done(persons=dict(done.persons))
+            async with conn.transaction():
+                await self._apply(conn, [item], mine)
+        except _POISON as error:
+            item, mine = item.refused(error), _Done(persons=dict(done.persons))
+            await self._apply(conn, [item], mine)
+        done.add(mine)
+        return item
+
+    async def _apply(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:
+        writes = Writes()
+        dead = [item for item in run if item.fault]
+        dropped = await burying.bury(conn, self.stream, dead, writes) if dead else []
+        done.outcome.dead_letters += len(dead)
+        await self._refuse(conn, run, done)
+        events = [item for item in run if item.sent_ids]
+        if events:
+            await self._take(conn, events, writes, done)
+        await writes.flush(conn, self._journal)
+        done.count(writes)
+        for record in dropped:
+            done.persons.pop(record, None)
+
+    async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:
+        rows = [
+            (item.event.event_id, item.event.source.sender, item.event.reason, item.event.field, item.received_at, item.event.raw)
+            for item in run if item.fault is None and isinstance(item.event, Refused)
+        ]  # fmt: skip
+        done.outcome.refused += len(await REFUSED.run(conn, rows))
+
+    async def _take(self, conn: AsyncConnection[Any], events: list[Incoming], writes: Writes, done: _Done) -> None:
+        first = events[0].event
+        merge = first if isinstance(first, PatientMerge) else None
+        locked = await self._lock_patients(conn, events, merge)
+        known = {i for (i,) in await (await conn.execute(_KNOWN, ([e.event_id for e in events],))).fetchall()}
+        work = Work(
+            locked=locked, persons=await self._persons(conn, locked, done), rules=self._rules, teller=self._teller,
+            zone=self._zone, writes=writes, outcome=done.outcome,
+        )  # fmt: skip
+        for item in events:
+            if item.event_id in known:
+                done.outcome.repeated += 1
+            elif merge is not None:
+                await merging.take(conn, item, merge, work)
+            else:
+                work.take(item)
+            known.add(item.event_id)
+        work.finish()
+        done.persons |= work.persons
+
+    async def _lock_patients(
+        self, conn: AsyncConnection[Any], events: list[Incoming], merge: PatientMerge | None
+    ) -> Locked:
+        if merge is not None:
+            return await merging.lock_component(conn, merge)
+        return await patients.lock(conn, (sent for item in events for sent in item.sent_ids))
+
+    async def _persons(self, conn: AsyncConnection[Any], locked: Locked, done: _Done) -> dict[int, Stored]:
+        found, missing = {}, {}
+        for root, members in locked.members.items():
+            version = locked.rows[root].series_version
+            cached = done.persons.get(root) or self._cache.get(root, version, members)
+            if cached is None or cached.version != version or cached.members != members:
+                missing[root] = members
+            else:
+                found[root] = _copy(cached)
+        if missing:
+            found |= await stored.read(conn, locked.rows, missing, self._zone)
+        return found
+
+    async def _report_stops(self, conn: AsyncConnection[Any], run: list[Incoming]) -> None:
+        stops = {p for p, count in self._counted(run).items() if count >= STOP_AFTER} - self.stopped
+        for partition in sorted(stops):
+            detail = (
+                f"partition {partition} of {self.stream.topic} is stopped after {STOP_AFTER} dead letters in a row: "
+                "the fault is probably in Halo. Nothing is lost; `halo dead-letters`, then start the processor again."
+            )
+            key = f"partition_stopped:{self.stream.topic_id}:{partition}"
+            await report(conn, [Technical(key=key, kind="partition_stopped", detail=detail, severity="CRITICAL")])
+
+    def _counted(self, run: list[Incoming]) -> Counter[int]:
+        row = Counter(self._in_a_row)
+        for item in run:
+            row[item.record.partition] = row[item.record.partition] + 1 if item.fault else 0
+        return row
+
+    def _settle(self, done: _Done, run: list[Incoming], outcome: Outcome) -> None:
+        """Only after COMMIT returned."""
+        self._cache.put(done.persons.values())
+        self._in_a_row = self._counted(run)
+        self.stopped |= {p for p, count in self._in_a_row.items() if count >= STOP_AFTER}
+        for partition, position in _next(run).items():
+            self._committed[partition] = max(position, self._committed.get(partition, 0))
+        done.outcome.heartbeats = _beats(run)
+        done.outcome.rule_seconds, self._rules.seconds = self._rules.seconds, {}
+        _sum(outcome, done.outcome)
+
+
+class _Done(msgspec.Struct, kw_only=True):
+    """What a transaction did, kept back until it is committed."""
+
+    outcome: Outcome = msgspec.field(default_factory=Outcome)
+    persons: dict[int, Stored] = {}
+
+    def add(self, other: _Done) -> None:
+        self.persons = other.persons
+        _sum(self.outcome, other.outcome)
+
+    def count(self, writes: Writes) -> None:
+        self.outcome.deliveries += len(writes.deliveries)
+        self.outcome.outbox += len(writes.outbox)
+
+
+def _sum(total: Outcome, more: Outcome) -> None:
+    for name in ("events", "repeated", "results", "duplicates", "quarantined", "ignored", "refused", "dead_letters",
+                 "deliveries", "outbox"):  # fmt: skip
+        setattr(total, name, getattr(total, name) + getattr(more, name))
+    total.changes += more.changes
+    total.received += more.received
+    total.heartbeats |= more.heartbeats
+    for rule, seconds in more.rule_seconds.items():
+        total.rule_seconds[rule] = total.rule_seconds.get(rule, 0.0) + seconds
+
+
+def _copy(person: Stored) -> Stored:
+    return msgspec.structs.replace(
+        person, alerts=dict(person.alerts), incomplete=dict(person.incomplete), by_rule=dict(person.by_rule),
+        undetermined=dict(person.undetermined),
+    )  # fmt: skip
+
+
+def _runs(incoming: Iterable[Incoming]) -> Iterable[list[Incoming]]:
+    """A merge stands alone: it changes who the events after it are about."""
+    for merge, items in groupby(incoming, lambda item: item.fault is None and isinstance(item.event, PatientMerge)):
+        if merge:
+            yield from ([item] for item in items)
+        else:
+            yield list(items)
+
+
+def _next(run: list[Incoming]) -> dict[int, int]:
+    return {item.record.partition: item.record.offset + 1 for item in run}
+
+
+def _beats(run: list[Incoming]) -> dict[int, Any]:
+    return {item.record.partition: item.received_at for item in run if isinstance(item.event, Heartbeat)}

@@ -1,0 +1,95 @@
+"""The next stored form of an alert after a change: version, condition, answer and what is inherited. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from alerts.series import Series
+from services.ledger.comparing import Change, encode
+from services.ledger.stored import StoredAlert
+
+LATE_AFTER = timedelta(days=7)
+"""Between collection and arrival (clinical specification, result life cycle 2)."""
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+CODE_LENGTH = 4
+_ANSWER = (
+    "response", "acknowledged_by", "acknowledged_at", "acknowledged_version", "acknowledgement_expires_at",
+)  # fmt: skip
+_NO_ANSWER: dict[str, Any] = {**dict.fromkeys(_ANSWER), "response": "unacknowledged"}
+_TOLD = ("told_at", "told_severity", "told_value", "told_level", "told_analyte", "told_sampled_at")
+
+
+def apply(change: Change, root: int, series: Series, received_at: datetime) -> StoredAlert:
+    """The row after `change`. A new or worse alert is unacknowledged again; a better or ended one keeps its answer."""
+    if change.after is None:
+        return _ended(change)
+    before, state = change.before, change.after
+    if before is None:
+        fresh = StoredAlert(
+            alert_id=state.alert_id, patient_id=root, version=1, condition=state.condition, state=state,
+            body=encode(state), late=late(change, series, received_at), code=code(state.alert_id),
+        )  # fmt: skip
+        return _inherited(fresh, change)
+    after = msgspec.structs.replace(
+        before, patient_id=root, version=before.version + 1, condition=state.condition, state=state,
+        body=encode(state), superseded_by=None,
+    )  # fmt: skip
+    if change.kind == "reopened" or (change.kind == "regraded" and _worse(before, after)):
+        after = msgspec.structs.replace(after, **_NO_ANSWER)
+    return _inherited(after, change) if change.kind == "reopened" else after
+
+
+def _ended(change: Change) -> StoredAlert:
+    if change.before is None:
+        raise ValueError(f"{change.kind} alert {change.alert_id} was never stored")
+    return msgspec.structs.replace(
+        change.before, version=change.before.version + 1, superseded_by=change.successor or None,
+        condition="superseded" if change.kind == "superseded" else "retracted",
+    )  # fmt: skip
+
+
+def _worse(before: StoredAlert, after: StoredAlert) -> bool:
+    return after.state.severity.rank > before.state.severity.rank or (
+        after.state.severity is before.state.severity and after.state.level > before.state.level
+    )
+
+
+def _inherited(alert: StoredAlert, change: Change) -> StoredAlert:
+    """Telling of the most severe predecessor; its answer too if all were answered and nothing got worse."""
+    old = sorted(change.predecessors, key=lambda a: (a.state.severity.rank, a.told_at is not None, a.alert_id))
+    if not old:
+        return alert
+    last = old[-1]
+    told = tuple(sorted({pair for a in old for pair in a.told} | set(alert.told)))
+    alert = msgspec.structs.replace(alert, told=told, **{name: getattr(last, name) for name in _TOLD})
+    worse = alert.state.severity.rank > last.state.severity.rank
+    if worse or any(a.response != "acknowledged" for a in old):
+        return alert
+    expiries = [a.acknowledgement_expires_at for a in old if a.acknowledgement_expires_at]
+    answer = {name: getattr(last, name) for name in _ANSWER}
+    answer |= {"acknowledged_version": alert.version, "acknowledgement_expires_at": min(expiries, default=None)}
+    return msgspec.structs.replace(alert, **answer)
+
+
+def late(change: Change, series: Series, received_at: datetime) -> bool:
+    """A newer value of the analyte is already stored, or more than 7 days lie between collection and arrival."""
+    state = change.after
+    if state is None:
+        return False
+    points = series.points(state.analyte)
+    newer = bool(points) and points[-1].at > state.sampled_at
+    return newer or received_at - state.sampled_at > LATE_AFTER
+
+
+def code(alert_id: str) -> str:
+    """What one says on the telephone: four characters without O, 0, I and 1. It may repeat; the page lists all."""
+    number = int.from_bytes(hashlib.sha256(alert_id.encode()).digest()[:8])
+    letters = []
+    for _ in range(CODE_LENGTH):
+        number, index = divmod(number, len(CODE_ALPHABET))
+        letters.append(CODE_ALPHABET[index])
+    return "".join(letters)

@@ -1,0 +1,92 @@
+"""From stored context entries and demographics to `alerts.context.Context`: a function of their set, not their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts.context import Context, Fact
+from schemas.patient_event import ContextEntry, Patient
+
+_SEXES = {"F": "F", "M": "M"}
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """One demographic value, with when and in which event it came."""
+
+    value: tuple[str, ...]
+    at: datetime
+    event_id: str
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """The greatest counts."""
+        return (self.at, self.event_id)
+
+
+Demographics = dict[str, Said]
+"""`name` (family, given), `birth_date`, `sex`, `place` (ward, bed): of each the newest that was not empty."""
+
+
+def said(patient: Patient, at: datetime, event_id: str) -> Demographics:
+    """What one event says of the person; empty parts say nothing."""
+    parts = {
+        "name": (patient.family, patient.given), "birth_date": (patient.birth_date,), "sex": (patient.sex,),
+        "place": (patient.ward, patient.bed),
+    }  # fmt: skip
+    return {name: Said(value=value, at=at, event_id=event_id) for name, value in parts.items() if any(value)}
+
+
+def newest(*many: Demographics) -> Demographics:
+    """The newest of each part, whatever the order they are given in."""
+    result: Demographics = {}
+    for one in many:
+        for name, value in one.items():
+            if name not in result or result[name].rank < value.rank:
+                result[name] = value
+    return result
+
+
+def build(entries: Iterable[tuple[str, int, ContextEntry]], demographics: Demographics, zone: ZoneInfo) -> Context:
+    """The context of a patient from (event id, number, entry); an entry on sex or birth outweighs what PID says."""
+    ordered = sorted(entries, key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
+    facts = tuple(_fact(entry, zone) for _, _, entry in ordered)
+    named = {entry.kind: entry.value or entry.code for _, _, entry in ordered if entry.kind in ("sex", "birth_date")}
+    sex = named.get("sex") or _first(demographics, "sex")
+    born = named.get("birth_date") or _first(demographics, "birth_date")
+    return Context(sex=_SEXES.get(sex.upper()[:1], ""), birth_date=_date(born), facts=facts)
+
+
+def _first(demographics: Demographics, name: str) -> str:
+    found = demographics.get(name)
+    return found.value[0] if found else ""
+
+
+def _fact(entry: ContextEntry, zone: ZoneInfo) -> Fact:
+    return Fact(
+        kind=entry.kind, start=instant(entry.from_, zone), end=instant(entry.to, zone, last=True),
+        code=entry.code, value=entry.value, unit=entry.unit, note=entry.note,
+    )  # fmt: skip
+
+
+def instant(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime | None:
+    """UTC; a date alone means its local beginning, with `last` its end. None when empty. ValueError when no time."""
+    if not text:
+        return None
+    if len(text) <= len("2026-03-01"):
+        day = datetime.combine(date.fromisoformat(text), time(), zone)
+        return (day + timedelta(days=1, microseconds=-1) if last else day).astimezone(UTC)
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _date(text: str) -> date | None:
+    """A whole birth date; a shortened or wrong one is unknown, never guessed."""
+    digits = text[:10].replace("-", "")
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if len(digits) >= len("20260301") else None
+    except ValueError:
+        return None

@@ -1,0 +1,182 @@
+"""Everything one transaction will write, collected first and written in a few statements."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection
+
+from services.ledger.bulk import Bulk, array_literal
+from services.ledger.errors import OutOfStep
+from services.ledger.journal import Entry, Journal
+from services.ledger.operations import Technical, report
+from services.ledger.stored import StoredAlert
+
+SHARDS = 16
+"""Ranges of patients; the outbox keeps order within one. May be raised at any time, the relay asks which there are."""
+
+Row = tuple[Any, ...]
+SLOT = 3
+"""Place of the slot in a row of `result`."""
+
+SOURCE = Bulk("source_message", {
+    "event_id": "uuid", "patient_id": "int8", "type": "text", "purpose": "text", "format": "text", "sender": "text",
+    "message_id": "text", "message_type": "text", "sent_at": "text", "received_at": "timestamptz", "sha256": "text",
+    "charset": "text", "raw": "bytea", "event": "bytea", "results": "int4", "stored": "int4", "duplicate": "int4",
+    "quarantined": "int4", "ignored": "int4",
+}, order="ORDER BY event_id")  # fmt: skip
+RESULT_KEY = Bulk("result_key", {"result_id": "uuid", "patient_id": "int8"}, order="ORDER BY result_id",
+                  tail="ON CONFLICT DO NOTHING RETURNING result_id::text")  # fmt: skip
+RESULT = Bulk("result", {
+    "result_id": "uuid", "patient_id": "int8", "analyte": "text", "slot": "uuid", "collected_at": "timestamptz",
+    "status": "text", "version_time": "timestamptz", "received_at": "timestamptz", "value": "numeric",
+    "comparator": "text", "unit": "text", "quality": "text", "event_id": "uuid", "mapping_version": "text",
+    "body": "bytea",
+})  # fmt: skip
+QUARANTINE = Bulk("quarantine", {
+    "id": "uuid", "event_id": "uuid", "patient_id": "int8", "reason": "text", "detail": "text", "laboratory": "text",
+    "code": "text", "value": "text", "unit": "text", "segment": "int4", "collected_at": "text", "would_be": "text",
+    "slot": "text", "received_at": "timestamptz",
+}, tail="ON CONFLICT DO NOTHING")  # fmt: skip
+CONTEXT = Bulk("context_event", {
+    "event_id": "uuid", "number": "int4", "patient_id": "int8", "kind": "text", "body": "jsonb",
+    "received_at": "timestamptz",
+})  # fmt: skip
+REFUSED = Bulk("refused", {
+    "event_id": "uuid", "sender": "text", "reason": "text", "field": "text", "received_at": "timestamptz",
+    "raw": "bytea",
+}, tail="ON CONFLICT DO NOTHING RETURNING event_id::text")  # fmt: skip
+_ALERT_COLUMNS: dict[LiteralString, LiteralString] = {
+    "alert_id": "uuid", "patient_id": "int8", "version": "int4", "family": "text", "rule": "text", "level": "text",
+    "severity": "text", "condition": "text", "response": "text", "flags": "text[]", "anchor": "uuid",
+    "slots": "uuid[]", "opened_at": "timestamptz", "regraded_at": "timestamptz", "cleared_at": "timestamptz",
+    "sampled_at": "timestamptz", "analyte": "text", "value": "numeric", "unit": "text", "summary": "jsonb",
+    "body": "bytea", "rule_pack": "text", "site_version": "text", "late": "bool", "superseded_by": "uuid",
+    "code": "text", "acknowledged_by": "text", "acknowledged_at": "timestamptz", "acknowledged_version": "int4",
+    "acknowledgement_expires_at": "timestamptz", "told_at": "timestamptz", "told_severity": "text",
+    "told_value": "numeric", "told_level": "text", "told_analyte": "text",
+    "told_sampled_at": "timestamptz", "event_id": "uuid", "received_at": "timestamptz",
+}  # fmt: skip
+_UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
+    patient_id = excluded.patient_id, version = excluded.version, level = excluded.level,
+    severity = excluded.severity, condition = excluded.condition, response = excluded.response,
+    flags = excluded.flags, slots = excluded.slots, opened_at = excluded.opened_at,
+    regraded_at = excluded.regraded_at, cleared_at = excluded.cleared_at, sampled_at = excluded.sampled_at,
+    analyte = excluded.analyte, value = excluded.value, unit = excluded.unit, summary = excluded.summary,
+    body = excluded.body, rule_pack = excluded.rule_pack, site_version = excluded.site_version,
+    superseded_by = excluded.superseded_by, acknowledged_by = excluded.acknowledged_by,
+    acknowledged_at = excluded.acknowledged_at, acknowledged_version = excluded.acknowledged_version,
+    acknowledgement_expires_at = excluded.acknowledgement_expires_at, told_at = excluded.told_at,
+    told_severity = excluded.told_severity, told_value = excluded.told_value, told_level = excluded.told_level,
+    told_analyte = excluded.told_analyte, told_sampled_at = excluded.told_sampled_at,
+    event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
+WHERE alert.version < excluded.version RETURNING alert_id::text"""
+ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
+DELIVERY = Bulk("delivery", {
+    "id": "uuid", "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "channel": "text",
+    "recipient": "text", "change": "text", "reason": "text", "body": "bytea", "received_at": "timestamptz",
+}, tail="ON CONFLICT (alert_id, alert_version, channel, recipient) DO NOTHING")  # fmt: skip
+OUTBOX = Bulk("outbox", {"shard": "int4", "topic": "text", "key": "bytea", "value": "bytea", "headers": "jsonb"})
+LIVE = Bulk("live_event", {"kind": "text", "patient_id": "int8", "alert_id": "uuid"})
+DEAD_LETTER = Bulk("dead_letter", {
+    "id": "uuid", "topic": "text", "partition": "int4", "kafka_offset": "int8", "key": "bytea", "value": "bytea",
+    "headers": "jsonb", "error_class": "text", "reason": "text", "code_version": "text",
+}, tail="ON CONFLICT DO NOTHING RETURNING id::text")  # fmt: skip
+_ARRIVED: LiteralString = """
+UPDATE quarantine SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
+WHERE closed_at IS NULL AND slot = ANY(%s)
+"""
+_PATIENTS: LiteralString = """
+UPDATE patient AS p SET series_version = n.version, as_of = greatest(p.as_of, n.as_of), incomplete = n.incomplete::jsonb
+FROM unnest(%b::int8[], %b::int8[], %b::timestamptz[], %b::text[]) AS n(id, version, as_of, incomplete)
+WHERE p.id = n.id
+"""
+_PEOPLE: LiteralString = """
+UPDATE patient AS p SET demographics = n.said::jsonb, identifiers = n.identifiers::jsonb, family = n.family,
+    given = n.given, birth_date = n.birth_date, sex = n.sex, ward = n.ward, bed = n.bed,
+    place_at = coalesce(n.place_at, p.place_at)
+FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::timestamptz[])
+    AS n(id, said, identifiers, family, given, birth_date, sex, ward, bed, place_at)
+WHERE p.id = n.id
+"""
+
+
+class Writes(msgspec.Struct, kw_only=True):
+    """Rows by table, in the order of the columns above."""
+
+    sources: list[Row] = []
+    result_keys: list[Row] = []
+    results: list[Row] = []
+    quarantine: list[Row] = []
+    contexts: list[Row] = []
+    refused: list[Row] = []
+    alerts: dict[str, Row] = {}
+    deliveries: list[Row] = []
+    outbox: list[Row] = []
+    live: dict[Row, None] = {}
+    dead_letters: list[Row] = []
+    patients: dict[int, Row] = {}
+    people: dict[int, Row] = {}
+    journal: list[Entry] = []
+    technical: list[Technical] = []
+
+    async def flush(self, conn: AsyncConnection[Any], journal: Journal) -> None:
+        """Write everything, inside the caller's transaction. OutOfStep if something was changed behind our back."""
+        await self._write_results(conn)
+        await QUARANTINE.run(conn, self.quarantine)
+        await CONTEXT.run(conn, self.contexts)
+        await _update(conn, _PATIENTS, self.patients.values())
+        await _update(conn, _PEOPLE, self.people.values())
+        done = await ALERT.run(conn, list(self.alerts.values()))
+        if len(done) != len(self.alerts):
+            raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")
+        await journal.append(conn, self.journal)
+        await DELIVERY.run(conn, self.deliveries)
+        await OUTBOX.run(conn, self.outbox)
+        await LIVE.run(conn, list(self.live))
+        await report(conn, self.technical)
+        await self._notify(conn)
+
+    async def _write_results(self, conn: AsyncConnection[Any]) -> None:
+        await SOURCE.run(conn, self.sources)
+        fresh = {key for (key,) in await RESULT_KEY.run(conn, self.result_keys)}
+        if len(fresh) != len(self.result_keys):
+            raise OutOfStep("a result id is stored that its patient's series does not hold; run `halo rebuild`")
+        await RESULT.run(conn, self.results)
+        if self.results:
+            await conn.execute(_ARRIVED, ([row[SLOT] for row in self.results],))
+
+    async def _notify(self, conn: AsyncConnection[Any]) -> None:
+        heard = [name for name, rows in (("delivery", self.deliveries), ("outbox", self.outbox), ("live", self.live))
+                 if rows]  # fmt: skip
+        if heard:
+            await conn.execute("SELECT pg_notify(c, '') FROM unnest(%s::text[]) AS c", ([f"halo_{n}" for n in heard],))
+
+
+async def _update(conn: AsyncConnection[Any], query: LiteralString, rows: Iterable[Row]) -> None:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        await conn.execute(query, columns)
+
+
+def shard(key: bytes | None) -> int:
+    """The range of patients that a Kafka key belongs to."""
+    return zlib.crc32(key or b"") % SHARDS
+
+
+def alert_row(alert: StoredAlert, site_version: str, event_id: str | None, received_at: Any) -> Row:
+    """The columns of one alert, in the order of `ALERT`."""
+    s = alert.state
+    return (
+        alert.alert_id, alert.patient_id, alert.version, s.family, s.rule, s.level, str(s.severity), alert.condition,
+        alert.response, array_literal(s.flags), s.anchor, array_literal(s.slots), s.opened_at, s.regraded_at,
+        s.cleared_at, s.sampled_at, s.analyte, s.value, s.unit, msgspec.json.encode(s.summary).decode(), alert.body,
+        s.rule_pack, site_version, alert.late, alert.superseded_by, alert.code, alert.acknowledged_by,
+        alert.acknowledged_at, alert.acknowledged_version, alert.acknowledgement_expires_at, alert.told_at,
+        alert.told_severity, alert.told_value, alert.told_level, alert.told_analyte,
+        alert.told_sampled_at, event_id, received_at,
+    )  # fmt: skip
