@@ -1,0 +1,305 @@
+"""The course of one component: at each reading what it meets, what is confirmed, and what is in force after it.
+
+Relapse 2, 4, 6 and 9. One pass with running minima; a reading that cannot reach any limit costs one comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+import msgspec
+
+from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.logic import Truth
+from alerts.myeloma import progression, significant
+from alerts.myeloma.lines import line_of
+from alerts.myeloma.nadir import Nadir
+from alerts.myeloma.patient_type import PatientType
+from alerts.myeloma.readings import Component, Reading
+from alerts.thresholds import Pack
+
+
+class Rung(IntEnum):
+    """What is in force of one component."""
+
+    NONE = 0
+    POSSIBLE = 1
+    PD = 2
+    SIGNIFICANT = 3
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tests apply to a component."""
+
+    floor: str
+    """The smallest absolute rise that can meet anything; below it nothing else need be asked."""
+    criterion: Callable[[Pack, Quantity, Quantity], Node] | None = None
+    rise: Callable[[Pack, Quantity, Reading], Node] | None = None
+    """Line b."""
+    doubling: bool = False
+    """Lines a-i and a-ii."""
+
+
+KINDS: dict[Component, Kind] = {
+    "serum": Kind(floor="relapse.serum_rise", criterion=progression.serum, rise=significant.serum_rise, doubling=True),
+    "urine": Kind(floor="relapse.urine_rise", criterion=progression.urine, rise=significant.urine_rise),
+    "dflc": Kind(floor="relapse.dflc_rise", criterion=progression.dflc),
+    "involved_flc": Kind(floor="relapse.significant_flc", rise=significant.flc_rise),
+}
+
+
+class Tests(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading against the nadir in force before it."""
+
+    reading: Reading
+    against: Reading | None = None
+    """The sample just before it."""
+    nadir: Nadir | None = None
+    floor: Node | None = None
+    confirmed: Node | None = None
+    raw: Node | None = None
+    b: Node | None = None
+    from_previous: Node | None = None
+    """a-i, its first half."""
+    from_nadir: Node | None = None
+    """a-ii, this sample alone."""
+
+    @property
+    def basis(self) -> str:
+        """Why one sample is possible progression; empty when nothing is met or left open."""
+        if _open(self.confirmed):
+            return "confirmed_nadir"
+        if _open(self.raw):
+            return "raw_nadir"
+        return "other" if _open(self.b) or _open(self.from_previous) else ""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A component after one reading."""
+
+    reading: Reading
+    rung: Rung
+    met: bool = False
+    """This sample meets, or cannot be shown not to meet, a criterion."""
+    basis: str = ""
+    pd_at: datetime | None = None
+    """First sample of the confirmed progression."""
+    significant_by: tuple[str, ...] = ()
+    not_imwg: bool = False
+    """The rise meets section 4 in a patient without measurable disease: reported, never PD."""
+    new_line: bool = False
+    """First reading of a new line of therapy: what was in force before it no longer is."""
+    carried: bool = False
+    """PD of the line before, confirmed by this sample."""
+    node: Node
+    nadir: Nadir | None = None
+
+
+class Course:
+    """The fold; `step` takes readings in collection order."""
+
+    def __init__(
+        self, pack: Pack, component: Component, starts: Sequence[datetime], kind_at: Callable[[datetime], PatientType]
+    ) -> None:
+        self._pack, self._kind, self._component = pack, KINDS[component], component
+        self._starts, self._type_at = starts, kind_at
+        self._line = 0
+        self._nadir: Nadir | None = None
+        self._last: Tests | None = None
+        self._old: Tests | None = None
+        self._pd_at: datetime | None = None
+        self._by: set[str] = set()
+        self._unmet_since: datetime | None = None
+        self._crossed = False
+        self._rebased = False
+
+    def step(self, reading: Reading) -> Step | None:
+        """What this reading makes of it; None for one that says nothing (a baseline, a fall after plasma exchange)."""
+        self._enter(line_of(self._starts, reading.at))
+        if self._nadir is None:
+            return self._begin(reading)
+        tests = self._tests(reading, self._nadir)
+        carried = self._carry(tests)
+        if reading.post_exchange and not tests.basis and not carried:
+            return None
+        step = self._result(tests, self._confirm(tests), carried)
+        self._nadir, self._last = self._nadir.add(reading), tests
+        self._crossed, self._old = False, None
+        return step
+
+    def rebase(self) -> None:
+        """A new series: the next value is a baseline again. What is in force stays, the baseline says nothing of it."""
+        self._nadir, self._last, self._old, self._rebased = None, None, None, True
+
+    def _enter(self, line: int) -> None:
+        """A new line starts from the last value that may be a baseline; nothing of the old one stays in force."""
+        if line == self._line:
+            return
+        self._old = self._last if self._pd_at is None else None
+        self._line, self._last, self._pd_at, self._unmet_since = line, None, None, None
+        self._by, self._crossed = set(), True
+        self._nadir = Nadir.start(self._nadir.previous) if self._nadir else None
+
+    def _begin(self, reading: Reading) -> Step | None:
+        if not reading.post_exchange:
+            self._nadir = Nadir.start(reading)
+        if self._rebased:
+            return None
+        node = fact("baseline", Truth.FALSE, reading.results)
+        return Step(reading=reading, rung=Rung.NONE, new_line=self._crossed, node=node)
+
+    def _tests(self, reading: Reading, nadir: Nadir) -> Tests:
+        """All tests of this sample; none but the first when the rise over the lowest value is too small for any."""
+        pack, kind, value = self._pack, self._kind, reading.quantity
+        raw = nadir.quantity(nadir.raw, "raw")
+        floor = compare(progression.rise(raw, value), pack.limit(kind.floor))
+        against = nadir.previous
+        tests = Tests(reading=reading, against=against, nadir=nadir, floor=floor)
+        if floor.truth is Truth.FALSE or not self._applies(reading.at):
+            return tests
+        low = nadir.quantity(nadir.confirmed, "confirmed")
+        criterion = kind.criterion
+        return msgspec.structs.replace(
+            tests,
+            confirmed=criterion(pack, low, value) if criterion else None,
+            raw=_renamed(criterion(pack, raw, value), "over_raw_nadir") if criterion and low != raw else None,
+            b=kind.rise(pack, low, reading) if kind.rise else None,
+            from_previous=self._doubling(reading, against) if kind.doubling else None,
+            from_nadir=significant.doubled(pack, low, value, "a-ii") if kind.doubling else None,
+        )
+
+    def _applies(self, at: datetime) -> bool:
+        """The difference defines progression only where nothing else can be measured."""
+        return self._component != "dflc" or self._type_at(at) is PatientType.FLC_ONLY
+
+    def _doubling(self, reading: Reading, earlier: Reading) -> Node:
+        double = significant.doubled(self._pack, earlier.quantity, reading.quantity, "from_previous")
+        return all_of(double, significant.apart(self._pack, earlier, reading), name="a-i")
+
+    def _confirm(self, tests: Tests) -> list[Node]:
+        """What this sample confirms together with the one before it."""
+        last = self._last
+        if last is None:
+            return []
+        found = [*self._confirm_pd(last, tests), *self._confirm_significant(last, tests)]
+        return [node for node in found if node.truth is Truth.TRUE]
+
+    def _confirm_pd(self, last: Tests, tests: Tests) -> list[Node]:
+        if not (_true(last.confirmed) and _true(tests.confirmed) and last.confirmed and tests.confirmed):
+            return []
+        if self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE:
+            return []
+        self._pd_at = self._pd_at or last.reading.at
+        return [all_of(last.confirmed, tests.confirmed, name="pd_confirmed")]
+
+    def _confirm_significant(self, last: Tests, tests: Tests) -> list[Node]:
+        nodes = []
+        if _true(last.from_previous) and last.from_previous and last.against:
+            again = significant.twice(self._pack, last.against.quantity, tests.reading.quantity)
+            nodes.append(all_of(last.from_previous, again, name="a-i"))
+        if _true(last.from_nadir) and last.from_nadir and tests.from_nadir:
+            near = significant.apart(self._pack, last.reading, tests.reading)
+            nodes.append(all_of(last.from_nadir, tests.from_nadir, near, name="a-ii"))
+        if _true(last.b) and last.b and tests.b:
+            nodes.append(all_of(last.b, tests.b, name="b"))
+        self._by |= {node.name for node in nodes if node.truth is Truth.TRUE}
+        return nodes
+
+    def _carry(self, tests: Tests) -> Node | None:
+        """Progression suspected in the line before may be confirmed after the new therapy started (relapse 2) [M]."""
+        old, criterion = self._old, self._kind.criterion
+        if old is None or old.nadir is None or old.confirmed is None or not _true(old.confirmed) or criterion is None:
+            return None
+        if self._type_at(old.reading.at) is PatientType.NON_MEASURABLE:
+            return None
+        low = old.nadir.quantity(old.nadir.confirmed, "confirmed")
+        both = all_of(old.confirmed, criterion(self._pack, low, tests.reading.quantity), name="pd_confirmed")
+        return both if both.truth is Truth.TRUE else None
+
+    def _result(self, tests: Tests, confirmed: list[Node], carried: Node | None) -> Step:
+        basis = tests.basis or ("confirmed_nadir" if carried else "")
+        rung = Rung.PD if carried else self._rung(tests)
+        old = self._old if carried else None
+        nodes = [*confirmed, *([carried] if carried else [])]
+        return Step(
+            reading=tests.reading,
+            rung=rung,
+            met=bool(basis),
+            basis=basis,
+            pd_at=old.reading.at if old else self._pd_at,
+            significant_by=tuple(sorted(self._by)),
+            not_imwg=self._not_imwg(tests),
+            new_line=self._crossed,
+            carried=carried is not None,
+            node=_tree(tests, nodes, met=bool(basis)),
+            nadir=old.nadir if old else tests.nadir,
+        )
+
+    def _rung(self, tests: Tests) -> Rung:
+        """PD stays; a significant rise without PD ends after two samples, 12 h apart, that meet nothing."""
+        if self._pd_at is not None:
+            return Rung.SIGNIFICANT if self._by else Rung.PD
+        if tests.basis:
+            self._unmet_since = None
+        elif self._by:
+            self._unmet_since = self._unmet_since or tests.reading.at
+            span = timedelta(hours=int(self._pack["relapse.clear_hours"]))
+            if self._unmet_since < tests.reading.at and tests.reading.at - self._unmet_since >= span:
+                self._by = set()
+        if self._by:
+            return Rung.SIGNIFICANT
+        return Rung.POSSIBLE if tests.basis else Rung.NONE
+
+    def _not_imwg(self, tests: Tests) -> bool:
+        return _open(tests.confirmed) and self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE
+
+
+def course(
+    pack: Pack,
+    found: Sequence[Reading],
+    starts: Sequence[datetime],
+    type_at: Callable[[datetime], PatientType],
+) -> list[Step]:
+    """All steps of one component; a change of the light-chain method starts a new series (analytes 4)."""
+    steps: list[Step] = []
+    fold: Course | None = None
+    method = ""
+    for reading in found:
+        changed = reading.abnormal is not None and _differs(method, reading.point.result.method)
+        fold = fold or Course(pack, reading.component, starts, type_at)
+        if changed:
+            fold.rebase()
+        method = reading.point.result.method or method
+        step = fold.step(reading)
+        steps += [step] if step else []
+    return steps
+
+
+def _differs(known: str, method: str) -> bool:
+    return bool(known and method) and known.casefold() != method.casefold()
+
+
+def _tree(tests: Tests, confirmed: list[Node], *, met: bool) -> Node:
+    """The reasons: what is confirmed and what this sample meets; of a sample that meets nothing all that was asked."""
+    asked = [n for n in (tests.confirmed, tests.raw, tests.b, tests.from_previous) if n is not None]
+    if not asked and not confirmed:
+        return tests.floor or fact("no_reference", Truth.FALSE, tests.reading.results)
+    shown = [n for n in asked if n.truth is not Truth.FALSE] if met else asked
+    nodes = [*confirmed, *shown]
+    open_only = met and not any(n.truth is Truth.TRUE for n in nodes)
+    left = [fact("not_excluded", Truth.TRUE, tests.reading.results)] if open_only else []
+    return any_of(*nodes, *left, name="bio")
+
+
+def _renamed(node: Node, name: str) -> Node:
+    return msgspec.structs.replace(node, name=name)
+
+
+def _true(node: Node | None) -> bool:
+    return node is not None and node.truth is Truth.TRUE
+
+
+def _open(node: Node | None) -> bool:
+    return node is not None and node.truth is not Truth.FALSE

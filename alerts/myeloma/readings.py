@@ -1,0 +1,94 @@
+"""Evaluable readings of one component of the clone: one a specimen, in collection order (relapse 2).
+
+Serum M in g/L, urine M in mg/24 h, light chains in mg/L. Preliminary values, coded results and urine that may not be
+compared with IMWG limits are no readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from alerts.condition import Quantity
+from alerts.logic import Interval
+from alerts.rule import View
+from alerts.samples import hours, shown, since
+from alerts.series import Point
+
+Component = Literal["serum", "urine", "dflc", "involved_flc"]
+ANALYTES: dict[str, str] = {"serum": "mspike", "urine": "umprot"}
+UNITS: dict[str, str] = {"serum": "g/L", "urine": "mg/(24.h)", "dflc": "mg/L", "involved_flc": "mg/L"}
+NAMES: dict[str, str] = {
+    "serum": "serum_m", "urine": "urine_m", "dflc": "dflc", "involved_flc": "involved_flc",
+}  # fmt: skip
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One assessment of one component."""
+
+    component: Component
+    at: datetime
+    interval: Interval
+    point: Point
+    """The sample it stands for: the M-protein, or the involved chain."""
+    results: tuple[str, ...]
+    post_exchange: bool = False
+    """Within 72 h after plasma exchange: a rise counts, a fall says nothing and is never part of a nadir."""
+    abnormal: Interval | None = None
+    """Kappa/lambda ratio, for the light-chain components."""
+
+    @property
+    def quantity(self) -> Quantity:
+        """The reading as a number in a condition."""
+        name, unit = NAMES[self.component], UNITS[self.component]
+        method = self.point.result.method
+        return Quantity(name=name, interval=self.interval, unit=unit, results=self.results, method=method)
+
+    @property
+    def headline(self) -> Decimal | None:
+        """The exact number, None when only a bound is known."""
+        return self.interval.exact if self.component == "dflc" else shown(self.point)
+
+
+def evaluable(point: Point) -> bool:
+    """Final, a quantity, and comparable with IMWG limits (analytes 2)."""
+    result = point.result
+    return not point.preliminary and result.interval is not None and result.quality != "NOT_FOR_IMWG"
+
+
+def readings(view: View, component: Literal["serum", "urine"]) -> list[Reading]:
+    """Serum or urine M, one a specimen: of several results of a specimen the first counts."""
+    found = (p for p in view.series.points(ANALYTES[component]) if evaluable(p))
+    return [
+        Reading(
+            component=component,
+            at=point.at,
+            interval=point.interval,
+            point=point,
+            results=(point.result.result_id,),
+            post_exchange=post_exchange(view, point.at),
+        )
+        for point in one_a_specimen(found)
+    ]
+
+
+def one_a_specimen(points: Iterable[Point]) -> list[Point]:
+    """Points without those whose specimen was already seen; an unnamed specimen is its own."""
+    first: dict[str, Point] = {}
+    for point in points:
+        first.setdefault(point.result.specimen or f"@{point.at.isoformat()}", point)
+    return list(first.values())
+
+
+def post_exchange(view: View, at: datetime) -> bool:
+    """Within 72 h (inclusive) after a plasma exchange."""
+    return since(view, "plasma_exchange", at, hours(view.pack, "relapse.exchange_hours"))
+
+
+def whole_days(first: datetime, second: datetime) -> int:
+    """Whole days from one collection to another, either way."""
+    return abs(second - first).days
