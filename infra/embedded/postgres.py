@@ -69,6 +69,8 @@ class EmbeddedPostgres:
             stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
             death_signal=signal.SIGQUIT,  # "immediate": the postmaster takes its children along
         )
+        self.place: Path | None = None
+        """Where the database's files are, known after `launch`; outside `data_dir` if its user cannot enter that."""
         self._socket_dir: Path | None = None
         self._password = ""
 
@@ -108,7 +110,7 @@ class EmbeddedPostgres:
         self._lock.acquire()
         user = reach.server_user()
         programs = reach.programs_for(user, _installed(), version(PACKAGE))
-        data = reach.data_for(user, self.data_dir)
+        self.place = data = reach.data_for(user, self.data_dir)
         self._password = _password(self.data_dir / "postgres.password")
         end_orphans(data, "postgres")
         (data / "postmaster.pid").unlink(missing_ok=True)  # ours alone by the lock, and nobody works in it any more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 REPLICAS_WANTED = 3
 REQUEST_TIMEOUT_MS = 10_000
 BOOTSTRAP_TIMEOUT_MS = 4_000
+CONNECT_TIMEOUT_S = 3.0
 
 PRODUCER_DEFAULTS: dict[str, Any] = {
     "acks": "all",
@@ -45,6 +47,7 @@ class TopicFault:
 @contextmanager
 def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
     """An admin client, closed afterwards. KafkaUnreachable when no broker answers."""
+    _knock(bootstrap)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap.split(","),
@@ -57,6 +60,20 @@ def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
         yield client
     finally:
         client.close()
+
+
+def _knock(bootstrap: str) -> None:
+    """A plain connection first: the client tries a closed port for seconds and then leaves its sockets open."""
+    problems = []
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
+        except (OSError, ValueError) as error:
+            problems.append(f"{address}: {error}")
+        else:
+            return
+    raise KafkaUnreachable(f"no Kafka broker answers at {'; '.join(problems)}. Is it running?")
 
 
 def wait_for_broker(bootstrap: str, *, seconds: float = 60.0) -> str:

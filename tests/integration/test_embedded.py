@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import psutil
@@ -121,6 +122,28 @@ def test_postgres_is_durable(postgres_server: EmbeddedPostgres) -> None:
             assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
 
 
+def test_postgres_leaves_a_private_folder_private() -> None:
+    """Below a 0700 folder the server still starts, and the folder's mode is as it was (its user cannot enter it)."""
+    with servers.server_folder() as folder:
+        closed = folder / "closed"
+        closed.mkdir(mode=0o700)
+        inside = closed / ("a-long-name-" * 9)
+        server = EmbeddedPostgres(inside)
+        server.start()
+        try:
+            assert server.place is not None
+            with psycopg.connect(server.dsn()) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert closed.stat().st_mode & 0o777 == 0o700
+            assert server.place.stat().st_mode & 0o077 == 0
+            assert server.place.is_relative_to(folder) == (os.geteuid() != 0)
+        finally:
+            server.stop()
+            if server.place is not None and not server.place.is_relative_to(folder):
+                shutil.rmtree(server.place)
+                shutil.rmtree(server.place.with_name(server.place.name + ".socket"))
+
+
 def test_a_folder_has_one_owner(postgres_server: EmbeddedPostgres) -> None:
     with pytest.raises(ServerError, match=f"in use by process {os.getpid()}"):
         EmbeddedPostgres(postgres_server.data_dir).start()
@@ -136,7 +159,7 @@ def test_a_failing_migration_leaves_nothing(postgres_server: EmbeddedPostgres, t
     """All or nothing: a statement that fails takes the ones before it back, and it stays pending."""
     (tmp_path / "01_good.sql").write_text("CREATE TABLE good (a int)")
     (tmp_path / "02_bad.sql").write_text("-- depends: 01_good\nCREATE TABLE half (a int);\nSELECT nonsense;\n")
-    with servers.cloned_database(postgres_server.dsn()) as dsn:
+    with servers.empty_database(postgres_server.dsn()) as dsn:
         with pytest.raises(psycopg.errors.UndefinedColumn):
             migrate.apply(dsn, tmp_path)
         assert migrate.pending(dsn, tmp_path) == ["02_bad"]

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -104,11 +104,20 @@ def make_template(server_dsn: str) -> None:
     migrate.apply(admin_dsn(server_dsn, TEMPLATE))
 
 
-@contextmanager
-def cloned_database(server_dsn: str) -> Iterator[str]:
+def cloned_database(server_dsn: str) -> AbstractContextManager[str]:
     """A fresh migrated database; dropped afterwards, whoever is still connected."""
+    return _database(server_dsn, TEMPLATE)
+
+
+def empty_database(server_dsn: str) -> AbstractContextManager[str]:
+    """A database without any table; dropped afterwards."""
+    return _database(server_dsn, "template1")
+
+
+@contextmanager
+def _database(server_dsn: str, template: str) -> Iterator[str]:
     name = f"halo_{secrets.token_hex(6)}"
-    identifiers = (sql.Identifier(name), sql.Identifier(TEMPLATE))
+    identifiers = (sql.Identifier(name), sql.Identifier(template))
     maintenance = admin_dsn(server_dsn, "postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
@@ -119,8 +128,8 @@ def cloned_database(server_dsn: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifiers[0]))
 
 
-def fresh_topics(bootstrap: str, partitions: int) -> None:
-    """Every topic of `schemas/topics`, empty: deleted where it exists, created anew (with a new topic id)."""
+def delete_topics(bootstrap: str) -> None:
+    """Delete every topic of `schemas/topics` and wait until they are gone."""
     with admin(bootstrap) as client:
         present = list(describe(client, load()))
         if present:
@@ -130,6 +139,11 @@ def fresh_topics(bootstrap: str, partitions: int) -> None:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"topics {present} could not be deleted at {bootstrap}")
             time.sleep(0.05)
+
+
+def fresh_topics(bootstrap: str, partitions: int) -> None:
+    """Every topic of `schemas/topics`, empty: deleted where it exists, created anew (with a new topic id)."""
+    delete_topics(bootstrap)
     create_topics(bootstrap, partitions=partitions)
 
 
