@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -105,6 +105,13 @@ def rule_equation(pack: Pack) -> Equation:
 def estimated(view: View, point: Point, equation: Equation | None = None) -> Quantity:
     """The eGFR of a creatinine; its interval is None when age or sex is unknown or the patient is not an adult."""
     chosen = equation or rule_equation(view.pack)
+    key = ("egfr", point.at, f"{chosen}{point.result.result_id}")
+    if key not in view.memo:
+        view.memo[key] = _estimated(view, point, chosen)
+    return cast(Quantity, view.memo[key])
+
+
+def _estimated(view: View, point: Point, chosen: Equation) -> Quantity:
     age = age_at(view.context, point.at)
     interval = None
     if age is not None and age >= view.pack["egfr.adult_years"] and view.context.sex in {"F", "M"}:

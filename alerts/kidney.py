@@ -7,10 +7,11 @@ dialysis there is no staging. A censored creatinine gives the stage that is cert
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -79,7 +80,14 @@ class _History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aki_at(view: View, point: Point) -> Aki:
-    """Stage the creatinine `point` (umol/L) of `view.series`."""
+    """Stage the creatinine `point` (umol/L) of `view.series`; worked out once an evaluation."""
+    known = view.memo.get(("aki", point.at, point.result.result_id))
+    if known is None:
+        known = view.memo["aki", point.at, point.result.result_id] = _aki(view, point)
+    return cast(Aki, known)
+
+
+def _aki(view: View, point: Point) -> Aki:
     suppressed = _suppressed(view, point.at)
     if suppressed:
         node = fact(f"no_staging_{suppressed}", Truth.FALSE, (point.result.result_id,))
@@ -95,10 +103,11 @@ def aki_stage_in_force(view: View, at: datetime) -> Aki | None:
     `at` itself is the former), the higher stage counts: an injury seen two hours later was there. None without either.
     """
     pack = view.pack
-    points = [p for p in view.series.points("creat") if p.at <= at + _hours(pack, "aki.beside_hours")]
-    before = [p for p in points if p.at <= at and at - p.at <= _hours(pack, "aki.in_force_hours")]
-    after = [p for p in points if p.at > at]
-    staged = [aki_at(view, point) for point in (*before[-1:], *after[:1])]
+    points = view.series.points("creat")
+    middle = bisect_right(points, at, key=lambda point: point.at)
+    before = [p for p in points[:middle][-1:] if at - p.at <= _hours(pack, "aki.in_force_hours")]
+    after = [p for p in points[middle : middle + 1] if p.at - at <= _hours(pack, "aki.beside_hours")]
+    staged = [aki_at(view, point) for point in (*before, *after)]
     return max(staged, key=lambda aki: (aki.stage, aki.possible_stage), default=None)
 
 
@@ -112,9 +121,10 @@ def _suppressed(view: View, at: datetime) -> Suppressed:
 def _history(view: View, point: Point) -> _History:
     pack, at = view.pack, point.at
     earlier = view.series.before("creat", at, _hours(pack, "aki.median_hours"))
-    week = tuple(p for p in earlier if at - p.at <= _hours(pack, "aki.lowest_hours"))
-    close = [p for p in week if at - p.at <= _hours(pack, "aki.rise_hours")]
-    near_by_day = [p for p in week if at - p.at <= _hours(pack, "aki.rise_hours") + timedelta(hours=24)]
+    week = tuple(view.series.before("creat", at, _hours(pack, "aki.lowest_hours")))
+    span = _hours(pack, "aki.rise_hours")
+    close = [p for p in week if at - p.at <= span]
+    near_by_day = [p for p in week if at - p.at <= span + timedelta(hours=24)]
     undated = "date_only" in point.flags
     return _History(
         recent=() if undated else tuple(p for p in close if "date_only" not in p.flags),

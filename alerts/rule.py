@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     pack: Pack
     as_of: datetime
     """Greatest received_at or fired due time; only overdue rules may read it."""
+    memo: dict[tuple[str, datetime, str], Any] = {}
+    """What several rules work out alike in one evaluation (AKI stage, eGFR), by name, time and variant; no input."""
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

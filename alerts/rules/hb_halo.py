@@ -17,8 +17,9 @@ def judge(view: View) -> list[Judgement]:
     """One judgement a haemoglobin."""
     judgements: list[Judgement] = []
     met: list[datetime] = []
+    span = hours(view.pack, "hb_halo.prior_hours")
     for point in view.series.points("hb"):
-        known = any(point.at - at <= hours(view.pack, "hb_halo.prior_hours") for at in met)
+        known = any(point.at - at <= span for at in met)
         judgement = _judge(view, point, known=known)
         judgements.append(judgement)
         met += [point.at] if judgement.truth is Truth.TRUE and not point.preliminary else []

@@ -18,7 +18,7 @@ from alerts.severity import Severity
 
 
 def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
-    """The grade the measured value has if it is true, and its condition."""
+    """The grade the measured value has if it is true, and its condition; K_REPEAT asks the same."""
     pack, measured = view.pack, quantity(point)
     limits = {key: compare(measured, pack.limit(f"k_high.{key}")) for key in ("medium", "high", "critical")}
     aki = aki_stage_in_force(view, point.at)

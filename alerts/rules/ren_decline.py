@@ -64,7 +64,8 @@ def _samples(view: View) -> list[_Sample]:
 
 
 def _sample(view: View, point: Point, estimate: Quantity, earlier: Sequence[tuple[Point, Quantity]]) -> _Sample:
-    window = [(p, q) for p, q in earlier if point.at - p.at <= hours(view.pack, "ren_decline.median_hours")]
+    span = hours(view.pack, "ren_decline.median_hours")
+    window = [(p, q) for p, q in earlier if point.at - p.at <= span]
     known = [q.interval for _, q in window if q.interval is not None]
     usual = median(known) if known else None
     node = _node(view.pack, estimate, usual, [p.result.result_id for p, _ in window])

@@ -24,11 +24,12 @@ def judge(view: View) -> list[Judgement]:
     """One judgement a creatinine, or a reported eGFR that no creatinine goes with."""
     judgements: list[Judgement] = []
     met: list[datetime] = []
+    span = hours(view.pack, "ren_halo.prior_hours")
     for at in times(view, ("creat", "egfr")):
         sample = reference_sample(view, at)
         if sample is None:
             continue
-        known = any(at - earlier <= hours(view.pack, "ren_halo.prior_hours") for earlier in met)
+        known = any(at - earlier <= span for earlier in met)
         judgement = _judge(view, sample, known=known)
         judgements.append(judgement)
         met += [at] if judgement.truth is Truth.TRUE and not sample.preliminary else []
