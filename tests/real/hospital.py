@@ -22,8 +22,8 @@ PANEL = {
 }
 """Analyte -> LOINC code, unit, middle of the walk, step, digits."""
 
-Row = tuple[str, str, str, str, str]
-"""Patient, filler order, analyte, status, value as printed."""
+Row = tuple[str, datetime, str, str, str]
+"""Patient, collection time, analyte, status, value as printed. No patient is bled twice at one time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +53,15 @@ def hospital(seed: int, reports: int, patients: int) -> Hospital:
         days[person] += chance.choice((1, 2, 7, 28, 30))
         collected = START + timedelta(days=days[person] % 600, hours=chance.randrange(10), minutes=number % 60)
         values = _walk(levels[person], chance)
+        collected += timedelta(seconds=number // 60 % 60, microseconds=0)
         order = f"O{seed}-{number:06d}"
         messages.append(_message(person, order, "F", values, collected, collected + timedelta(hours=1)))
-        ledger |= _rows(person, order, "F", values)
+        ledger |= _rows(person, collected, "F", values)
         if chance.random() < 0.06:
             name = chance.choice(list(values))
             corrected = values | {name: _printed(name, float(values[name]) * chance.choice((0.7, 1.3)))}
             messages.append(_message(person, order, "C", corrected, collected, collected + timedelta(hours=6)))
-            ledger |= _rows(person, order, "C", corrected)
+            ledger |= _rows(person, collected, "C", corrected)
     return _disordered(messages, frozenset(ledger), people, chance)
 
 
@@ -81,7 +82,7 @@ def _disordered(messages: list[bytes], ledger: frozenset[Row], people: list[str]
 def _walk(levels: dict[str, float], chance: random.Random) -> dict[str, str]:
     for name, (_, _, middle, step, _) in PANEL.items():
         pulled = levels[name] + 0.2 * (middle - levels[name])
-        levels[name] = min(max(pulled * (1 + chance.gauss(0, step)), middle * 0.4), middle * 3)
+        levels[name] = min(max(pulled * (1 + chance.gauss(0, step)), middle * 0.55), middle * 2)
     return {name: _printed(name, value) for name, value in levels.items()}
 
 
@@ -89,8 +90,8 @@ def _printed(name: str, value: float) -> str:
     return f"{value:.{PANEL[name][4]}f}"
 
 
-def _rows(person: str, order: str, status: str, values: dict[str, str]) -> set[Row]:
-    return {(person, order, name, status, value) for name, value in values.items()}
+def _rows(person: str, collected: datetime, status: str, values: dict[str, str]) -> set[Row]:
+    return {(person, collected, name, status, value) for name, value in values.items()}
 
 
 def _message(
