@@ -104,14 +104,14 @@ def payne(view: View, total: Point, *, preliminary: bool = False) -> Reading | N
     )
 
 
-def earlier(view: View, reading: Reading) -> list[Quantity]:
-    """Values on the same basis in the 7 days before the reading (168 h, inclusive)."""
+def earlier(view: View, reading: Reading) -> list[Reading]:
+    """Readings on the same basis in the 7 days before (168 h, inclusive), in collection order."""
     window = hours(view.pack, "calcium.rise_hours")
     name = ADJUSTED if reading.basis == "LAB_ADJUSTED" else "ca"
     points = view.series.before(name, reading.at, window)
     if reading.basis != "PAYNE":
-        return [_quantity(name, point.interval, (point,)) for point in points]
-    return [found.quantity for found in (payne(view, point) for point in points) if found]
+        return [_plain(point, reading.basis, reading.analyte) for point in points]
+    return [found for found in (payne(view, point) for point in points) if found]
 
 
 def possible_adjustments(pack: Pack, total: Interval) -> Interval:

@@ -10,7 +10,8 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.calcium_basis import Reading, Sample, possible_adjustments, sample_at
+from alerts.calcium_basis import Reading, Sample, earlier, possible_adjustments, sample_at
+from alerts.completing import span_hours
 from alerts.condition import Node, all_of, any_of, compare, fact
 from alerts.logic import Truth, all_true
 from alerts.rule import Judgement, View
@@ -124,7 +125,7 @@ def _judgement(  # noqa: PLR0913 - as above
         flags=reading.flags,
         missing=_missing(reading) if open_question else (),
         possible=_possible(side, view, reading) if open_question else (),
-        facts=_facts(sample, opinions),
+        facts=_facts(sample, opinions) | (_change(view, reading) if met else {}),
     )
 
 
@@ -161,6 +162,14 @@ def _clears(side: Side, view: View, sample: Sample) -> Truth:
     if reading.basis == "TOTAL" and not normal and within is Truth.TRUE:
         return Truth.INDETERMINATE
     return all_true([within, *normal])
+
+
+def _change(view: View, reading: Reading) -> dict[str, str]:
+    """Payne's value has no series of its own, so its change is worked out here; of the others by the engine."""
+    before = earlier(view, reading) if reading.basis == "PAYNE" else []
+    if not before or reading.exact is None or before[-1].exact is None:
+        return {}
+    return {"change": str(reading.exact - before[-1].exact), "change_hours": span_hours(reading.at - before[-1].at)}
 
 
 def _ionised(sample: Sample) -> Reading:

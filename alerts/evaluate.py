@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import msgspec
+
 from alerts.alert import AlertState, Derived, Evaluation, Undetermined
+from alerts.completing import complete
 from alerts.condition import used_results
 from alerts.derived import derive
 from alerts.episodes import Episode, fold
@@ -35,7 +38,8 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES) -> Evaluation:
         except Exception as error:  # noqa: BLE001 - design 6: a rule that raises must not stop the others; reported below
             failed[rule.name] = f"{type(error).__name__}: {error}"
             continue
-        alerts += [_alert(view, rule, e) for e in fold(judgements, view.pack.clearing.get(rule.name, DEFAULT_CLEARING))]
+        episodes = fold(judgements, view.pack.clearing.get(rule.name, DEFAULT_CLEARING))
+        alerts += [_alert(view, rule, episode) for episode in _told_apart(episodes)]
         undetermined += _open_question(rule, judgements)
     return Evaluation(
         alerts=tuple(sorted(alerts, key=lambda a: (a.rule, a.opened_at, a.alert_id))),
@@ -59,7 +63,19 @@ def _open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undeterm
         yield Undetermined(rule=rule.name, collected_at=last.at, missing=last.missing, possible=last.possible)
 
 
+def _told_apart(episodes: Iterable[Episode]) -> Iterable[Episode]:
+    """A slot used for two collections (`slot_conflict`) may open two episodes; the later one's anchor says when."""
+    seen: set[str] = set()
+    for episode in episodes:
+        anchor = (
+            f"{episode.anchor}@{episode.opened_at:%Y-%m-%dT%H:%M:%SZ}" if episode.anchor in seen else episode.anchor
+        )
+        seen.add(episode.anchor)
+        yield msgspec.structs.replace(episode, anchor=anchor)
+
+
 def _alert(view: View, rule: Rule, episode: Episode) -> AlertState:
+    episode = msgspec.structs.replace(episode, last=complete(view, episode.last))
     last, grade = episode.last, episode.grade
     return AlertState(
         alert_id=alert_id(rule.name, view.patient, episode.anchor),

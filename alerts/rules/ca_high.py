@@ -51,7 +51,7 @@ def _kidney(view: View, reading: Reading) -> Node:
 
 def _rise(view: View, reading: Reading) -> Node:
     """Over the lowest value on the same basis in the prior 7 days; unknown without one."""
-    before, now = earlier(view, reading), reading.quantity
+    before, now = [found.quantity for found in earlier(view, reading)], reading.quantity
     known = [quantity.interval for quantity in before if quantity.interval]
     interval = difference(now.interval, lowest(known)) if known and now.interval else None
     used = tuple(dict.fromkeys(result for quantity in (now, *before) for result in quantity.results))

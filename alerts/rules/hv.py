@@ -39,7 +39,7 @@ class _Level(msgspec.Struct, frozen=True, kw_only=True):
 def judge(view: View) -> list[Judgement]:
     """One judgement a collection time of any analyte of the rule."""
     moments = times(view, ANALYTES)
-    following = [*moments[1:], None]
+    following = [*moments, None][1:]
     found = [_judge(view, draw(view, at), after) for at, after in zip(moments, following, strict=True)]
     if not any(judgement.truth is Truth.TRUE for judgement in found):
         return found

@@ -1,0 +1,62 @@
+"""What every headline needs and no rule has to work out: change since the sample before, local time, a bound.
+
+Added to the facts of the judgement that an alert shows, unless the rule said it itself: `change` and `change_hours`,
+`offset` (minutes east of UTC of the sample's own clock), `bound` (`>3.5` of a censored value), `sample_flags`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+
+from alerts.rule import Judgement, View
+from alerts.series import Point
+
+_TENTH = Decimal("0.1")
+
+
+def complete(view: View, judgement: Judgement) -> Judgement:
+    """The judgement with the facts above."""
+    shown = view.series.at(judgement.analyte, judgement.at)
+    deciding = shown or _of_slot(view, judgement)
+    facts = {**_of_sample(deciding), **_bound(shown), **_change(view, judgement, shown), **judgement.facts}
+    return msgspec.structs.replace(judgement, facts=facts)
+
+
+def span_hours(span: timedelta) -> str:
+    """Hours with one decimal, as the facts carry them."""
+    return str((Decimal(int(span.total_seconds())) / 3600).quantize(_TENTH))
+
+
+def _of_slot(view: View, judgement: Judgement) -> Point | None:
+    """The sample behind a derived headline value."""
+    points = (view.series.at(name, judgement.at) for name in sorted(view.series.analytes))
+    return next((point for point in points if point and point.result.slot == judgement.slot), None)
+
+
+def _of_sample(point: Point | None) -> dict[str, str]:
+    if point is None:
+        return {}
+    flags = {"sample_flags": ",".join(point.flags)} if point.flags else {}
+    return {"offset": str(point.result.collected_offset), **flags}
+
+
+def _bound(point: Point | None) -> dict[str, str]:
+    if point is None or point.result.comparator is None or point.result.value is None:
+        return {}
+    return {"bound": f"{point.result.comparator}{point.result.value}"}
+
+
+def _change(view: View, judgement: Judgement, shown: Point | None) -> dict[str, str]:
+    """Against the final, exact value of the same analyte that was taken last before."""
+    if shown is None or judgement.value is None or "change" in judgement.facts:
+        return {}
+    before = next((p for p in reversed(view.series.before(judgement.analyte, judgement.at)) if p.interval.exact), None)
+    if before is None or before.interval.exact is None:
+        return {}
+    return {
+        "change": str(judgement.value - before.interval.exact),
+        "change_hours": span_hours(judgement.at - before.at),
+    }

@@ -1,0 +1,80 @@
+"""Numbers, units, times and spans as each language writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+
+from babel.dates import format_date
+
+from alerts.logic import Interval
+from alerts.wording.catalogue import Language, catalogue
+
+_SHOWN = Decimal("0.001")
+"""Three decimals in a headline; the explanation shows every digit."""
+_UNITS = {
+    "umol/L": "µmol/L", "10*9/L": "x10^9/L", "mg/(24.h)": "mg/24 h", "mL/min/{1.73_m2}": "mL/min/1.73 m2",
+    "{ratio}": "", "mPa.s": "mPa.s",
+}  # fmt: skip
+_DAYS = {"en": "d MMM", "sl": "d. M."}
+_LONG = timedelta(hours=72)
+
+
+def number(value: Decimal, language: Language, *, exact: bool = False) -> str:
+    """Digits as measured, at most three decimals unless `exact`; decimal comma in Slovene."""
+    exponent = value.as_tuple().exponent
+    if not exact and isinstance(exponent, int) and exponent < _SHOWN.as_tuple().exponent:  # type: ignore[operator]
+        value = value.quantize(_SHOWN, ROUND_HALF_UP).normalize()
+    text = f"{value:f}"
+    return text.replace(".", ",") if language == "sl" else text
+
+
+def signed(value: Decimal, language: Language) -> str:
+    """A change, always with its sign."""
+    return ("+" if value >= 0 else "") + number(value, language)
+
+
+def unit(code: str, language: Language) -> str:
+    """A UCUM code as people write it."""
+    text = _UNITS.get(code, code)
+    return text.replace("1.73", "1,73") if language == "sl" else text
+
+
+def measured(value: Decimal, code: str, language: Language, *, exact: bool = False) -> str:
+    """Number and unit."""
+    return f"{number(value, language, exact=exact)} {unit(code, language)}".rstrip()
+
+
+def interval(known: Interval, code: str, language: Language) -> str:
+    """What is known of a quantity, exactly: a number, a bound, or both ends."""
+    if known.exact is not None:
+        return measured(known.exact, code, language, exact=True)
+    low, high = known.low, known.high
+    if high is None:
+        return ("≥ " if known.low_closed else "> ") + measured(low, code, language, exact=True)
+    if low <= 0:
+        return ("≤ " if known.high_closed else "< ") + measured(high, code, language, exact=True)
+    return f"{number(low, language, exact=True)} - {measured(high, code, language, exact=True)}"
+
+
+def moment(at: datetime, offset: int, language: Language, *, date_only: bool = False) -> str:
+    """Day and local time of a sample; `offset` in minutes east of UTC, as the sender wrote it."""
+    local = at.astimezone(timezone(timedelta(minutes=offset)))
+    day = format_date(local, _DAYS[language], locale=language)
+    return day if date_only else catalogue(language).text("day_and_time", day=day, time=f"{local:%H:%M}")
+
+
+def span(hours: Decimal, language: Language) -> str:
+    """How long a change took: in hours up to three days, then in whole days."""
+    length = timedelta(hours=float(hours))
+    if length >= _LONG:
+        return catalogue(language).count("in_days", round(length / timedelta(days=1)))
+    return catalogue(language).count("in_hours", max(1, round(length / timedelta(hours=1))))
+
+
+_PLAIN = str.maketrans("čšžćđČŠŽĆĐµ≥≤", "cszcdCSZCDu><")
+
+
+def pager(text: str) -> str:
+    """The text with nothing but GSM-7 characters: no carons, no micro sign; `≥` and `≤` keep their meaning."""
+    return text.replace("≥", ">=").replace("≤", "<=").translate(_PLAIN)

@@ -1,0 +1,78 @@
+"""The one line of an alert: finding, value, change, what to do, sample time. Under 140 characters, no identifier.
+
+How a rule gets its words: the label is `analyte.<analyte>`, then `level.<level>` (else `rule.<rule>`), then the notes
+`flag.<flag>` for the flags that have one. A rule without any of these still reads well by analyte, value and time.
+Never a diagnosis. Facts of the engine: `change`, `change_hours`, `offset`, `bound`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from alerts.episodes import Episode
+from alerts.rule import Judgement
+from alerts.wording import figures
+from alerts.wording.catalogue import Language, catalogue
+
+LIMIT = 139
+
+
+def headline(rule: str, episode: Episode, language: Language) -> str:
+    """The line in one language; notes that do not fit are left out, the finding and the sample time never."""
+    last = episode.last
+    first = [_finding(rule, last, language), _change(last, language)]
+    end = [*_ended(episode, language), _sample(last, language)]
+    notes = _notes(rule, episode, language)
+    while notes and len(_joined([*first, *notes, *end])) > LIMIT:
+        notes.pop()
+    return _joined([*first, *notes, *end])
+
+
+def _joined(parts: list[str]) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _finding(rule: str, last: Judgement, language: Language) -> str:
+    words = catalogue(language)
+    label = words.first(f"analyte.{last.analyte}", f"rule.{rule}", default=last.analyte or rule)
+    if last.value is not None:
+        return f"{label} {figures.measured(last.value, last.unit, language)}"
+    bound = last.facts.get("bound", "")
+    text = bound.replace(".", ",") if language == "sl" else bound
+    return f"{label} {text} {figures.unit(last.unit, language) if bound else ''}".rstrip()
+
+
+def _change(last: Judgement, language: Language) -> str:
+    change, hours = last.facts.get("change"), last.facts.get("change_hours")
+    if not change or not hours:
+        return ""
+    return f"{figures.signed(Decimal(change), language)} {figures.span(Decimal(hours), language)}"
+
+
+def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
+    """Most important first."""
+    words, last = catalogue(language), episode.last
+    flags = [words.first(f"flag.{flag}") for flag in last.flags]
+    level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
+    return [note for note in (level, *flags, _request(rule, last, language)) if note]
+
+
+def _request(rule: str, last: Judgement, language: Language) -> str:
+    """What else to measure, unless it was measured or a flag asks already."""
+    asked = last.facts.get("basis") == "IONISED" or "measure_ionised_first" in last.flags
+    return "" if asked else catalogue(language).first(f"ask.{rule}")
+
+
+def _sample(last: Judgement, language: Language) -> str:
+    offset = int(last.facts.get("offset", "0"))
+    when = figures.moment(last.at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
+    return catalogue(language).text("sample", when=when)
+
+
+def _ended(episode: Episode, language: Language) -> list[str]:
+    if episode.cleared_at is None:
+        return []
+    offset = int(episode.last.facts.get("offset", "0"))
+    return [
+        catalogue(language).text("ended", when=figures.moment(episode.cleared_at, offset, language, date_only=True))
+    ]
