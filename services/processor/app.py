@@ -80,18 +80,22 @@ def _options(settings: Settings, own: ProcessorSettings) -> dict[str, Any]:
     }
 
 
+class _Worker(faust.Worker):  # type: ignore[misc] # Faust is excluded from checking
+    """Faust's worker without its hands on logging: it would clear every handler."""
+
+    def _setup_logging(self) -> None:
+        for noisy in ("faust", "mode", "services.processor.transport"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
 def main() -> None:
     """Run until a signal."""
     settings, own, state = Settings(), ProcessorSettings(), State()
     log.configure("processor", json=settings.log_json)
     metrics.announce("processor")
     app = build(settings, own, state)
-    handlers = list(logging.getLogger().handlers)
-    worker = faust.Worker(
-        app, loglevel="WARN", quiet=True, redirect_stdouts=False, workdir=Path.cwd(),
-        logging_config={"version": 1, "disable_existing_loggers": False},
-    )  # fmt: skip
-    logging.getLogger().handlers[:] = handlers
+    app.conf.datadir.mkdir(parents=True, exist_ok=True)  # Faust makes its own only in an existing folder
+    worker = _Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, workdir=Path.cwd())
     with Probes(settings.metrics_bind, settings.metrics_port, state.live, state.ready):
         worker.execute_from_commandline()
 
