@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.rule import Rule
 from alerts.rules import (
+    bio,
     ca_high,
     ca_low,
     hb_acute,
@@ -25,6 +26,7 @@ from alerts.rules import (
 )
 
 RULES: tuple[Rule, ...] = (
+    bio.RULE,
     ca_high.RULE,
     ca_low.RULE,
     ren_aki.RULE,

@@ -1,0 +1,210 @@
+"""BIO: is the clone growing again? The relapse ladder (relapse 2, 4, 6 and 9).
+
+`BIO_POSSIBLE` LOW, `BIO_PD` MEDIUM, `BIO_SIGNIFICANT`, `CLIN_POSSIBLE` and `CLIN_RELAPSE` HIGH; a modifier raises one
+level, never above HIGH. A possible that the next evaluable sample does not meet ends as `not_confirmed`; confirmed
+progression never ends by itself: a correction withdraws it, a clinician closes it, or a new line of therapy begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from alerts.condition import Node, all_of, fact
+from alerts.logic import Truth
+from alerts.myeloma.course import Rung, Step
+from alerts.myeloma.disease import Disease, courses, disease
+from alerts.myeloma.flc import unpaired
+from alerts.myeloma.ladder import Held, Ladder
+from alerts.myeloma.notes import facts
+from alerts.myeloma.organ import SIBLINGS, Finding, findings
+from alerts.rule import Judgement, Rule, View
+from alerts.series import Point
+from alerts.severity import Severity
+
+SEVERITY = {
+    "BIO_POSSIBLE": Severity.LOW,
+    "BIO_PD": Severity.MEDIUM,
+    "BIO_SIGNIFICANT": Severity.HIGH,
+    "CLIN_POSSIBLE": Severity.HIGH,
+    "CLIN_RELAPSE": Severity.HIGH,
+}
+MODIFIERS = frozenset({"unfavourable_cytogenetics", "aggressive_onset", "high_organ_risk"})
+VERDICTS = frozenset({"CLIN_RELAPSE"})
+_CAUSES = {Rung.POSSIBLE: "not_confirmed", Rung.PD: "new_line"}
+"""Why it ends, by what was in force; a significant rise without PD is simply over."""
+
+
+class _Moment(msgspec.Struct, kw_only=True):
+    """Everything that happens at one collection time."""
+
+    findings: list[Finding] = []
+    steps: list[Step] = []
+    verdict: bool = False
+    unusable: list[tuple[Point, str]] = []
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a collection time of a component, and one where an organ finding or a verdict changes the rung."""
+    known = disease(view)
+    steps = [step for found in courses(view, known).values() for step in found]
+    met = any(step.met for step in steps)
+    moments = _moments(view, steps, findings(view) if met else [], known)
+    ladder, judgements = Ladder(view.pack), []
+    for at in sorted(moments):
+        judgements += _at(view, ladder, at, moments[at])
+    return judgements
+
+
+def _moments(view: View, steps: Iterable[Step], organs: Iterable[Finding], known: Disease) -> dict[datetime, _Moment]:
+    moments: dict[datetime, _Moment] = {}
+    for step in steps:
+        moments.setdefault(step.reading.at, _Moment()).steps.append(step)
+    for organ in organs:
+        moments.setdefault(organ.at, _Moment()).findings.append(organ)
+    for entry in view.context.of("verdict"):
+        if entry.start is not None and {entry.code.upper(), entry.value.upper()} & VERDICTS:
+            moments.setdefault(entry.start, _Moment()).verdict = True
+    for point, missing in [*_urine_unusable(view), *(unpaired(view) if known.chain or not known.light else ())]:
+        moments.setdefault(point.at, _Moment()).unusable.append((point, missing))
+    return moments
+
+
+def _urine_unusable(view: View) -> list[tuple[Point, str]]:
+    """Urine M without a 24 h volume, or as a ratio to creatinine: shown, never compared (analytes 2)."""
+    return [(p, "u24_volume") for p in view.series.points("umprot") if p.result.quality == "NOT_FOR_IMWG"]
+
+
+def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judgement]:
+    """What this moment says, in the order: end of the old line, findings, samples, verdict."""
+    judgements: list[Judgement] = []
+    before = ladder.rung
+    if ladder.leave(moment.steps):
+        judgements.append(_ends(moment.steps[0], "new_line"))
+        ladder.release()
+    changed = [organ for organ in moment.findings if ladder.find(organ)]
+    for step in moment.steps:
+        ladder.apply(step)
+    said = moment.verdict and ladder.level == "CLIN_POSSIBLE"
+    ladder.confirmed_by_clinician = ladder.confirmed_by_clinician or said
+    met = [step for step in moment.steps if step.met]
+    if met or changed or said:
+        return [*judgements, _true(view, ladder, at, met, changed)] if ladder.level else judgements
+    if not judgements and moment.steps:
+        judgements.append(_not_met(ladder, before, moment.steps))
+    return judgements or _unknown(moment)
+
+
+def _not_met(ladder: Ladder, before: Rung, steps: Sequence[Step]) -> Judgement:
+    if ladder.level:
+        return _false(steps[0], Truth.FALSE)
+    ladder.release()
+    return _ends(steps[0], _CAUSES.get(before, ""))
+
+
+def _false(step: Step, clears: Truth, cause: str = "") -> Judgement:
+    point = step.reading.point
+    return Judgement(
+        at=step.reading.at,
+        slot=point.result.slot,
+        truth=Truth.FALSE,
+        node=step.node,
+        clears=clears,
+        clear_cause=cause,
+        analyte=point.result.analyte,
+        value=step.reading.headline,
+        unit=point.result.unit,
+    )
+
+
+def _ends(step: Step, cause: str) -> Judgement:
+    return _false(step, Truth.TRUE, cause)
+
+
+def _unknown(moment: _Moment) -> list[Judgement]:
+    """A sample that cannot be compared: it neither raises nor clears, and says what is missing."""
+    if not moment.unusable:
+        return []
+    point, missing = moment.unusable[0]
+    return [
+        Judgement(
+            at=point.at,
+            slot=point.result.slot,
+            truth=Truth.INDETERMINATE,
+            node=fact(f"{missing}_missing", Truth.INDETERMINATE, (point.result.result_id,)),
+            analyte=point.result.analyte,
+            unit=point.result.unit,
+            missing=(missing,),
+            possible=(Severity.LOW, Severity.MEDIUM, Severity.HIGH),
+        )
+    ]
+
+
+def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs: Sequence[Finding]) -> Judgement:
+    held = _leading(ladder, met)
+    step, point = held.met, held.met.reading.point
+    modifiers = _modifiers(view, at)
+    level = ladder.level
+    return Judgement(
+        at=at,
+        slot=point.result.slot if met or not organs else organs[0].slot,
+        truth=Truth.TRUE,
+        node=_reasons(ladder, held, modifiers),
+        level=level,
+        severity=SEVERITY[level].raised(1 if modifiers else 0, cap=Severity.HIGH),
+        clears=Truth.FALSE,
+        analyte=point.result.analyte,
+        value=step.reading.headline if step.reading.component != "dflc" else point.result.value,
+        unit=point.result.unit,
+        flags=_flags(ladder, point),
+        facts=facts(held, list(ladder.held.values()), modifiers),
+    )
+
+
+def _leading(ladder: Ladder, met: Sequence[Step]) -> Held:
+    """The component that speaks: of those met now the highest rung, serum M first; else one with an organ finding."""
+    now = [ladder.held[s.reading.component] for s in met if s.reading.component in ladder.held]
+    held = now or [h for h in ladder.held.values() if h.organ] or list(ladder.held.values())
+    return max(held, key=lambda h: h.step.rung)
+
+
+def _reasons(ladder: Ladder, held: Held, modifiers: Sequence[str]) -> Node:
+    organs = [
+        fact(f"{h.organ.name}_within_60_days", Truth.TRUE, _ids(h.organ.node)) for h in ladder.held.values() if h.organ
+    ]
+    verdict = [fact("confirmed_by_clinician", Truth.TRUE)] if ladder.level == "CLIN_RELAPSE" else []
+    raised = [fact(f"modifier_{name}", Truth.TRUE) for name in modifiers]
+    extra = [*organs[:1], *verdict, *raised]
+    return all_of(held.met.node, *extra, name=ladder.level.lower()) if extra else held.met.node
+
+
+def _ids(node: Node) -> tuple[str, ...]:
+    return (*node.results, *(result for child in node.children for result in _ids(child)))
+
+
+def _modifiers(view: View, at: datetime) -> list[str]:
+    """The seed's three, active then [S]; whichever of code or value names it."""
+    said = {text.strip().casefold() for f in view.context.active("modifier", at) for text in (f.code, f.value)}
+    return sorted(said & MODIFIERS)
+
+
+def _flags(ladder: Ladder, point: Point) -> tuple[str, ...]:
+    steps = [held.met for held in ladder.held.values()]
+    own = {
+        "rise_not_imwg": any(step.not_imwg for step in steps),
+        "post_exchange": any(step.reading.post_exchange for step in steps),
+        "without_pd": ladder.level == "BIO_SIGNIFICANT"
+        and all(h.step.rung is not Rung.PD and not h.step.pd_at for h in ladder.held.values()),
+    }
+    return tuple(sorted({*point.flags, *(flag for flag, holds in own.items() if holds)}))
+
+
+RULE = Rule(
+    name="BIO",
+    family="relapse",
+    inputs=frozenset({"mspike", "umprot", "flck", "flcl", "sife"}).union(*(rule.inputs for rule in SIBLINGS)),
+    judge=judge,
+    delivery="working_hours",
+)
