@@ -51,3 +51,8 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[Result, ...]
     quarantined: tuple[Quarantined, ...]
     ignored: tuple[Ignored, ...]
+
+    @property
+    def derived(self) -> int:
+        """How many of `results` come on top of those that were sent."""
+        return sum("derived" in result.flags for result in self.results)

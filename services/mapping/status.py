@@ -20,16 +20,24 @@ STATUSES = MappingProxyType({**{status.value: status for status in Status}, **_F
 """Every known status as sent, case-sensitive; others are quarantined."""
 
 VALUED = frozenset({
-    Status.FINAL, Status.CORRECTED, Status.AMENDED, Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL,
+    Status.FINAL, Status.CORRECTED, Status.AMENDED,
+    Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL,
 })  # fmt: skip
 """Those whose value counts; the others annotate, promote, withdraw or say that there is none."""
 
-REASONS = MappingProxyType({
-    Status.DELETED: "deleted",
-    Status.WRONG_PATIENT: "wrong_patient", Status.PROMOTED: "promoted",
-    Status.APPENDED: "appended", Status.VERIFIED: "verified", Status.NO_VALUE: "not_obtained", Status.PENDING: "pending",
-    Status.ORDER_DETAIL: "order_detail", Status.NOT_ASKED: "not_asked",
-})  # fmt: skip
+REASONS = MappingProxyType(
+    {
+        Status.DELETED: "deleted",
+        Status.WRONG_PATIENT: "wrong_patient",
+        Status.PROMOTED: "promoted",
+        Status.APPENDED: "appended",
+        Status.VERIFIED: "verified",
+        Status.NO_VALUE: "not_obtained",
+        Status.PENDING: "pending",
+        Status.ORDER_DETAIL: "order_detail",
+        Status.NOT_ASKED: "not_asked",
+    }
+)
 """Why a result of such a status has no value."""
 
 

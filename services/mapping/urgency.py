@@ -36,9 +36,16 @@ def would_be(row: Analyte, value: Value, unit: str, reason: str = "") -> Looks:
     return "CRITICAL" if "CRITICAL" in found else "HIGH" if found else ""
 
 
-_UNIT_IN_DOUBT = frozenset({
-    "unit_missing", "unit_not_allowed", "outside_hard_limit", "looks_like_mg_dl", "looks_like_g_dl", "looks_like_umol_l",
-})  # fmt: skip
+_UNIT_IN_DOUBT = frozenset(
+    {
+        "unit_missing",
+        "unit_not_allowed",
+        "outside_hard_limit",
+        "looks_like_mg_dl",
+        "looks_like_g_dl",
+        "looks_like_umol_l",
+    }
+)
 
 
 def _numbers(value: Value) -> tuple[Decimal, ...]:

@@ -1,0 +1,100 @@
+"""Result texts are understood only where the table lists them, in either language, case and accents ignored."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.texts import Said, read_text
+from services.mapping.immunofixation import read_immunofixation
+from services.mapping.specimen import clumped, condition_flags
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("NIŽJE OD 1,0", Said(number="1,0", comparator="<")),
+        ("nizje od 1", Said(number="1", comparator="<")),
+        ("pod 5", Said(number="5", comparator="<")),
+        ("Več  kot 5000", Said(number="5000", comparator=">")),
+        ("≤ 4", Said(number="4", comparator="<=")),
+        ("≥4", Said(number="4", comparator=">=")),
+        ("Lipemično", Said(word="lipaemic")),
+        ("Vzorec ni primeren", Said(word="unsuitable")),
+        ("pod mejo zaznave", Said(word="not_quantifiable")),
+        ("neg.", Said(word="negative")),
+        ("1.234,5", Said(number="1.234,5")),
+        ("< 1 g/L", Said(word="unparsed")),
+        ("5 (ponovljeno)", Said(word="unparsed")),
+        ("3-5", Said(word="unparsed")),
+        ("5+", Said(word="unparsed")),
+        ("not negative", Said(word="unparsed")),
+        ("", Said(word="unparsed")),
+    ],
+)
+def test_result_texts(text: str, said: Said) -> None:
+    assert read_text(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "coded"),
+    [
+        ("negativno", "negative"),
+        ("Negative.", "negative"),
+        ("ni zaznati", "negative"),
+        ("pozitivno", "positive"),
+        ("IgG kappa", "positive:IgG-kappa"),
+        ("IgG-kapa", "positive:IgG-kappa"),
+        ("Monoklonski IgG kapa", "positive:IgG-kappa"),
+        ("Monoclonal IgA lambda band present", "positive:IgA-lambda"),
+        ("IgA lambda in IgG kapa", "positive:IgA-lambda+IgG-kappa"),
+        ("IgG λ", "positive:IgG-lambda"),
+        ("proste lahke verige kapa", "positive:FLC-kappa"),
+        ("free lambda", "positive:FLC-lambda"),
+        ("Bence-Jones kappa", "positive:FLC-kappa"),
+        ("IgG kappa, free kappa", "positive:FLC-kappa+IgG-kappa"),
+        ("IgG kappa no longer detected", "indeterminate"),
+        ("brez monoklonskega IgG kapa", "indeterminate"),
+        ("possible IgG kappa", "indeterminate"),
+        ("IgG kappa?", "indeterminate"),
+        ("IgG kappa or lambda", "indeterminate"),
+        ("IgG", "indeterminate"),
+        ("kappa", "indeterminate"),
+        ("see report", "indeterminate"),
+        ("", "indeterminate"),
+        ("IgG kappa 3 g/L", "indeterminate"),
+    ],
+)
+def test_immunofixation(text: str, coded: str) -> None:
+    assert read_immunofixation(text) == coded
+
+
+@pytest.mark.parametrize(
+    ("conditions", "comments", "flags"),
+    [
+        (("HEM",), (), ("haemolysed",)),
+        ((), ("Vzorec hemoliziran",), ("haemolysed",)),
+        ((), ("slight haemolysis",), ("haemolysed",)),
+        ((), ("Hemolyzed specimen",), ("haemolysed",)),
+        ((), ("ni hemolize",), ()),
+        ((), ("No haemolysis seen",), ()),
+        ((), ("not fasting; haemolysed",), ("haemolysed",)),
+        (("CLOT", "HEM"), (), ("clotted_specimen", "haemolysed")),
+        (("ROOM",), ("ok",), ()),
+    ],
+)
+def test_specimen_conditions(conditions: tuple[str, ...], comments: tuple[str, ...], flags: tuple[str, ...]) -> None:
+    assert condition_flags(conditions, comments) == flags
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        ("platelet clumps present", True),
+        ("agregati trombocitov", True),
+        ("no clumping", False),
+        ("brez agregatov", False),
+        ("", False),
+    ],
+)
+def test_clumped_platelets(comment: str, expected: bool) -> None:
+    assert clumped((comment,)) is expected
