@@ -18,6 +18,12 @@ def notes(view: View, at: datetime) -> dict[str, str]:
     return ({"drugs": drugs} if drugs else {}) | ({"calcium": calcium} if calcium else {})
 
 
+def note_flags(found: dict[str, str]) -> set[str]:
+    """The same as flags, so that the headline has words for them: `with_nsaid`, `with_hypercalcaemia`, ..."""
+    drugs = {f"with_{name}" for name in found.get("drugs", "").split(",") if name}
+    return drugs | ({"with_hypercalcaemia"} if "calcium" in found else set())
+
+
 def _drugs(view: View, at: datetime) -> str:
     """Drugs of the context that were given at `at`, by code, class (value) or note."""
     said = [f"{d.code} {d.value} {d.note}".casefold() for d in view.context.active("drug", at)]

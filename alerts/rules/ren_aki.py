@@ -11,7 +11,7 @@ from datetime import datetime
 from alerts.condition import Node, all_of, compare
 from alerts.egfr import displayed
 from alerts.kidney import Aki, aki_at
-from alerts.kidney_notes import notes
+from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Truth
 from alerts.potassium import usable
 from alerts.rule import Judgement, Rule, View, at_samples
@@ -27,6 +27,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         return None
     aki = aki_at(view, point)
     potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
+    told = notes(view, at) if aki.stage else {}
     urgent = potassium is not None and potassium.truth is Truth.TRUE
     node = all_of(aki.node, potassium) if urgent and potassium else aki.node
     truth = _truth(aki)
@@ -42,10 +43,10 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         analyte="creat",
         value=shown(point),
         unit=point.result.unit,
-        flags=_flags(aki, potassium),
+        flags=_flags(aki, potassium, told),
         missing=(("adult",) if aki.suppressed == "not_adult" else ("creat",)) if open_question else (),
         possible=_possible(aki) if open_question else (),
-        facts=_facts(aki) | notes(view, at) if aki.stage else {},
+        facts=_facts(aki) | told if aki.stage else {},
     )
 
 
@@ -68,16 +69,16 @@ def _potassium(view: View, at: datetime, specimen: str) -> Node | None:
     return compare(usable(view, found), view.pack.limit("aki.potassium")) if found else None
 
 
-def _flags(aki: Aki, potassium: Node | None) -> tuple[str, ...]:
+def _flags(aki: Aki, potassium: Node | None, told: dict[str, str]) -> tuple[str, ...]:
     uncertain = potassium is not None and potassium.truth is Truth.INDETERMINATE
     suppressed = [f"suppressed_{aki.suppressed}"] if aki.suppressed else []
-    return tuple(sorted({*aki.flags, *suppressed, *(["potassium_not_usable"] if uncertain else [])}))
+    return tuple(sorted({*aki.flags, *suppressed, *note_flags(told), *(["potassium_not_usable"] if uncertain else [])}))
 
 
 def _facts(aki: Aki) -> dict[str, str]:
     found = {"stage": str(aki.stage), "rule": aki.rule, "nhs": str(aki.nhs_stage), "kdigo": str(aki.kdigo_stage)}
     if aki.ratio is not None and aki.baseline is not None:
-        found |= {"ratio": str(aki.ratio), "baseline": displayed(aki.baseline)}
+        found |= {"ratio": displayed(aki.ratio, "0.01"), "baseline": displayed(aki.baseline)}
     if aki.rise is not None and aki.rise.exact is not None:
         found["rise_48_h"] = str(aki.rise.exact)
     return found

@@ -11,7 +11,7 @@ from datetime import datetime
 from alerts.condition import Node, Quantity, any_of, compare
 from alerts.egfr import displayed, egfr_at, missing_for_egfr, reference_sample
 from alerts.kidney import aki_at
-from alerts.kidney_notes import notes
+from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Interval, Truth, all_true
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown, times
@@ -91,7 +91,7 @@ def _creatinine(sample: Point) -> Quantity | None:
 
 
 def _flags(view: View, sample: Point) -> tuple[str, ...]:
-    flags = {*sample.flags}
+    flags = {*sample.flags, *note_flags(notes(view, sample.at))}
     if sample.result.analyte == "creat":
         flags |= {"imwg177"} if tagged_imwg(view.pack, sample.interval) else set()
         flags |= {"egfr_unreliable"} if aki_at(view, sample).stage else set()
@@ -100,7 +100,8 @@ def _flags(view: View, sample: Point) -> tuple[str, ...]:
 
 
 def _facts(estimate: Quantity) -> dict[str, str]:
-    exact = estimate.interval.exact if estimate.interval else None
+    own = estimate.interval if estimate.method != "reported" else None
+    exact = own.exact if own else None
     return {"equation": estimate.method} | ({"egfr": displayed(exact)} if exact is not None else {})
 
 

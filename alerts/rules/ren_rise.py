@@ -9,7 +9,7 @@ from datetime import datetime
 
 from alerts.condition import Quantity, compare, fact
 from alerts.intervals import difference
-from alerts.kidney_notes import notes
+from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Truth, negate
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import shown
@@ -40,7 +40,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         analyte="creat",
         value=shown(point),
         unit=point.result.unit,
-        flags=tuple(sorted({*point.flags, *(["line_start_assumed"] if assumed else [])})) if met else (),
+        flags=_flags(view, point, assumed=assumed) if met else (),
         missing=("creat",) if node.truth is Truth.INDETERMINATE else (),
         possible=(Severity.HIGH,) if node.truth is Truth.INDETERMINATE else (),
         facts=_facts(point, baseline) | notes(view, at) if met and baseline else {},
@@ -54,6 +54,11 @@ def _rise(point: Point, baseline: Point) -> Quantity:
         unit="umol/L",
         results=(point.result.result_id, baseline.result.result_id),
     )
+
+
+def _flags(view: View, point: Point, *, assumed: bool) -> tuple[str, ...]:
+    told = note_flags(notes(view, point.at))
+    return tuple(sorted({*point.flags, *told, *(["line_start_assumed"] if assumed else [])}))
 
 
 def _facts(point: Point, baseline: Point) -> dict[str, str]:

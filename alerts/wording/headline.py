@@ -1,8 +1,9 @@
 """The one line of an alert: finding, value, change, what to do, sample time. Under 140 characters, no identifier.
 
-How a rule gets its words: the label is `analyte.<analyte>`, then `level.<level>` (else `rule.<rule>`), then the notes
-`flag.<flag>` for the flags that have one. A rule without any of these still reads well by analyte, value and time.
-Never a diagnosis. Facts of the engine: `change`, `change_hours`, `offset`, `bound`.
+How a rule gets its words: the label is `analyte.<analyte>`, then `with.<rule>` filled from the facts, then
+`level.<level>` (else `rule.<rule>`), then the notes `flag.<flag>` for the flags that have one. A rule without any of
+these still reads well by analyte, value and time. Never a diagnosis. Facts of the engine: `change`, `change_hours`,
+`offset`, `bound`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,20 @@ def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     words, last = catalogue(language), episode.last
     flags = [words.first(f"flag.{flag}") for flag in last.flags]
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
-    return [note for note in (level, *flags, _request(rule, last, language)) if note]
+    return [note for note in (_numbers(rule, last, language), level, *flags, _request(rule, last, language)) if note]
+
+
+def _numbers(rule: str, last: Judgement, language: Language) -> str:
+    """What the headline value is to be read against (`with.<rule>`), when the facts hold all that it names."""
+    words, key = catalogue(language), f"with.{rule}"
+    if key not in words:
+        return ""
+    facts = {name: value.replace(".", ",") if language == "sl" else value for name, value in last.facts.items()}
+    facts["equation"] = words.first(f"equation.{last.facts.get('equation', '')}")
+    try:
+        return words.text(key, **facts)
+    except KeyError:  # a fact is unknown, for example the eGFR without an age: the finding stands without it
+        return ""
 
 
 def _request(rule: str, last: Judgement, language: Language) -> str:

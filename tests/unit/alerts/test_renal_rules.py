@@ -165,3 +165,11 @@ def test_drugs_and_calcium_are_added_to_the_text() -> None:
 def test_the_age_limit_of_the_rules_is_said_not_swallowed() -> None:
     made = run(creatinines("-24:80 0:240"), RULES, patient(age=17))
     assert {u.rule for u in made.undetermined} >= {"REN_AKI"}
+
+
+def test_the_headline_names_egfr_and_equation() -> None:
+    alert = active(run(creatinines("0:180"), [ren_halo.RULE]))["REN_HALO"]
+    assert "eGFR 34 (CKD-EPI 2021)" in alert.summary["en"]
+    assert "oGF 34 (CKD-EPI 2021)" in alert.summary["sl"]
+    unknown = active(run(creatinines("0:180"), [ren_halo.RULE], patient(age=None)))["REN_HALO"]
+    assert "CKD-EPI" not in unknown.summary["en"]
