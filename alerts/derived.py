@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from alerts import derived_kidney
+from alerts import derived_calcium, derived_ctcae, derived_kidney
 from alerts.alert import Derived
 from alerts.rule import View
 
 Deriver = Callable[[View], Iterable[Derived]]
 
 DERIVERS: tuple[Deriver, ...] = (
+    derived_calcium.adjusted_calcium,
+    derived_ctcae.ctcae,
     derived_kidney.aki,
     derived_kidney.egfr,
 )
