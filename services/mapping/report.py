@@ -176,7 +176,7 @@ class _Run:
             method=method,
             specimen=sent.specimen or sent.accession,
             flags=tuple(sorted(flags)) if flags else (),
-            comments=_comments(sent, row),
+            comments=_comments(sent, row, meaning),
             mapping_version=self._version,
             source=Provenance(
                 event_id=self._report.event_id,
@@ -232,11 +232,12 @@ def value_text(value: Value) -> str:
     return "" if isinstance(value, Absent) else value.text
 
 
-def _comments(sent: ReportedResult, row: Analyte) -> tuple[str, ...]:
-    """The text of a comment analyte is its comment: shown, never read for numbers."""
-    if row.kind == "number" or isinstance(sent.value, Absent | Quantity):
-        return sent.comments
-    return (value_text(sent.value), *sent.comments)
+def _comments(sent: ReportedResult, row: Analyte, meaning: Meaning) -> tuple[str, ...]:
+    """Words that are no value are shown as a comment; never read for numbers."""
+    words = value_text(sent.value)
+    if words and (row.kind != "number" or meaning.reason == "unparsed"):
+        return (words, *sent.comments)
+    return sent.comments
 
 
 def _content(sent: ReportedResult, companions: list[str]) -> str:

@@ -23,6 +23,7 @@ _OTHERS = frozenset({
 })  # fmt: skip
 """Tables of other parts of Halo."""
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-]+)\s*\]")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 
 
@@ -42,12 +43,17 @@ def read_site(text: str, name: str = "site file") -> Site:
     except tomllib.TOMLDecodeError as error:
         raise SiteInvalid(f"{name}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
-        found = _PLACE.search(str(error))
-        raise _invalid(text, name, found[1] if found else "", str(error)) from error
+        raise _invalid(text, name, _place(str(error)), str(error)) from error
     for place, mistake in _mistakes(file):
         raise _invalid(text, name, place, mistake)
     others = {key: value for key, value in everything.items() if key in _OTHERS}
     return Site(file, hashlib.sha256(text.encode()).hexdigest()[:12], others)
+
+
+def _place(message: str) -> str:
+    """Where msgspec says the mistake is, down to a key that should not be there."""
+    found, unknown = _PLACE.search(message), _UNKNOWN.search(message)
+    return ".".join(part for part in (found[1] if found else "", unknown[1] if unknown else "") if part)
 
 
 def _invalid(text: str, name: str, place: str, mistake: str) -> SiteInvalid:
@@ -57,7 +63,7 @@ def _invalid(text: str, name: str, place: str, mistake: str) -> SiteInvalid:
 def _mistakes(file: SiteFile) -> Iterator[tuple[str, str]]:
     """What types alone do not catch; places are written as msgspec does: `code[2].analyte`."""
     yield from _zones(file)
-    yield from (("units", text) for text in _units(file.units))
+    yield from ((f"units.{sent}", text) for sent, text in _units(file.units))
     seen: dict[tuple[str, str, str], int] = {}
     for at, entry in enumerate(file.code):
         yield from _code(at, entry)
@@ -76,7 +82,7 @@ def _code(at: int, entry: CodeEntry) -> Iterator[tuple[str, str]]:
 
 
 def _laboratory(at: int, laboratory: Laboratory) -> Iterator[tuple[str, str]]:
-    yield from ((f"laboratory[{at}].units", text) for text in _units(laboratory.units))
+    yield from ((f"laboratory[{at}].units", text) for _, text in _units(laboratory.units))
     for name in sorted(laboratory.reference.keys() - ANALYTES.keys()):
         yield f"laboratory[{at}].reference", f"{name!r} is no analyte"
     for name in sorted(laboratory.loq.keys() - ANALYTES.keys()):
@@ -88,11 +94,11 @@ def _laboratory(at: int, laboratory: Laboratory) -> Iterator[tuple[str, str]]:
         yield f"laboratory[{at}].loq", "a limit of quantification is a number from 0"
 
 
-def _units(units: dict[str, str]) -> Iterator[str]:
+def _units(units: dict[str, str]) -> Iterator[tuple[str, str]]:
     known = {unit for name, row in ANALYTES.items() for unit in (*scales(name), *row.ratios, *row.per_volume)}
     for sent, unit in units.items():
         if canonical_spelling(unit) not in known:
-            yield f"{sent!r} stands for {unit!r}, which no analyte accepts"
+            yield sent, f"{sent!r} stands for {unit!r}, which no analyte accepts"
 
 
 def _zones(file: SiteFile) -> Iterator[tuple[str, str]]:

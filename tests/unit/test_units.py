@@ -13,12 +13,46 @@ from schemas.errors import UnitRefused, UnknownAnalyte
 from schemas.numbers import is_number_like, parse_number, product, readings
 from schemas.units import ALIASES, convert, scales
 
-IDS = (
-    "mspike mpct umprot flck flcl flc_ratio ca ca_adj ica ica_ph74 alb creat egfr hb igg iga igm igg3 tp visc b2m ldh urate "
-    "neut plt k phos sife uife spep_text upep_text wbc mcv alp u24_volume hi"
-).split()
+IDS = [
+    "mspike",
+    "mpct",
+    "umprot",
+    "flck",
+    "flcl",
+    "flc_ratio",
+    "ca",
+    "ca_adj",
+    "ica",
+    "ica_ph74",
+    "alb",
+    "creat",
+    "egfr",
+    "hb",
+    "igg",
+    "iga",
+    "igm",
+    "igg3",
+    "tp",
+    "visc",
+    "b2m",
+    "ldh",
+    "urate",
+    "neut",
+    "plt",
+    "k",
+    "phos",
+    "sife",
+    "uife",
+    "spep_text",
+    "upep_text",
+    "wbc",
+    "mcv",
+    "alp",
+    "u24_volume",
+    "hi",
+]
 """Every id of the clinical specification."""
-UNCHECKED = "35559-4 50796-2 94400-9 42483-8 40661-1 15188-6 61151-7 90990-3 3167-4".split()
+UNCHECKED = ["35559-4", "50796-2", "94400-9", "42483-8", "40661-1", "15188-6", "61151-7", "90990-3", "3167-4"]
 """LOINC codes the specification marks `?`: not accepted until a person has checked them."""
 
 

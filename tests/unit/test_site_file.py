@@ -1,0 +1,168 @@
+"""The site file: what a hospital says goes into mapping; a mistake is reported with line and key."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from schemas.patient_event import Coding, Identifier
+from services.mapping.report import map_report
+from services.mapping.site import DEFAULT_SITE
+from services.mapping.site_file import SiteInvalid, read_site
+from tests.unit.reports import report, result, text
+
+SITE = """
+zone = "Europe/Ljubljana"
+
+[identifier]
+authorities = ["MADEUP", "ZZZS"]
+preference = ["ZZZS"]
+placeholders = ["0000"]
+
+[units]
+GPL = "g/L"
+
+[[sender]]
+name = "central laboratory"
+application = "LIS"
+facility = "LAB1"
+zone = "Europe/London"
+state = "live"
+
+[[laboratory]]
+name = "LAB1"
+units = { UMOLL = "umol/L" }
+reference = { creat = { low = "45", high = "84" } }
+loq = { mspike = "0.5" }
+
+[[code]]
+laboratory = "LAB1"
+code = "KREA"
+analyte = "creat"
+method = "enzymatic"
+
+[[code]]
+code = "POC-K"
+analyte = "k"
+point_of_care = true
+unit_when_missing = "mmol/L"
+
+[[code]]
+code = "32730-5"
+analyte = "umprot"
+
+[[code]]
+code = "CAKOR"
+system = "L"
+analyte = "ca_adj"
+
+[[ignore]]
+code = "COVID"
+
+[[ward]]
+name = "H2"
+"""
+SITE_READ = read_site(SITE)
+
+
+def mapped(*results, **fields):
+    return map_report(report(*results, **fields), SITE_READ)
+
+
+def test_a_local_code_gives_analyte_method_unit_and_limits() -> None:
+    (value,) = mapped(result("KREA", "96", "UMOLL", system="L")).results
+    assert (value.analyte, value.unit, value.value, value.method) == ("creat", "umol/L", Decimal(96), "enzymatic")
+    assert (value.reference_low, value.reference_high) == (Decimal(45), Decimal(84))
+    (sent,) = mapped(result("KREA", "96", "umol/L", system="L", method="Jaffe", reference_range="50-90")).results
+    assert (sent.method, sent.reference_low) == ("Jaffe", Decimal(50)), "what the message says goes first"
+
+
+def test_a_local_code_is_of_its_laboratory_only() -> None:
+    other = mapped(result("KREA", "96", "umol/L", system="L", laboratory="LAB2"))
+    assert [item.reason for item in other.quarantined] == ["local_code_needed"]
+    assert mapped(result("POC-K", "4", system="L", laboratory="LAB2")).results[0].flags == ("point_of_care",)
+
+
+def test_the_unit_a_laboratory_never_sends_is_agreed_not_guessed() -> None:
+    assert mapped(result("POC-K", "4.1", system="L")).results[0].value == Decimal("4.1")
+    assert mapped(result("2823-3", "4.1")).quarantined[0].reason == "unit_missing"
+    assert mapped(result("POC-K", "4.1", "mval", system="L")).quarantined[0].reason == "unit_not_allowed"
+
+
+def test_codes_for_local_use_only_can_be_mapped_and_total_chains_cannot() -> None:
+    assert mapped(result("32730-5", "350", "mg/d")).results[0].analyte == "umprot"
+    both = (Coding(code="CAKOR", system="L"), Coding(code="13959-2", system="LN"))
+    assert mapped(result("", "2.8", "mmol/L", code=both)).results[0].analyte == "ca_adj"
+    protein = (Coding(code="CAKOR", system="L"), Coding(code="18281-6", system="LN"))
+    assert mapped(result("", "2.8", "mmol/L", code=protein)).quarantined[0].reason == "different_quantity"
+
+
+def test_synonyms_quantification_limits_zones_and_the_ignore_list() -> None:
+    assert mapped(result("2885-2", "70", "GPL")).results[0].value == Decimal(70)
+    trace = mapped(text("33358-3", "sled")).results[0]
+    assert trace.interval is not None
+    assert trace.interval.high == Decimal("0.5")
+    local = mapped(result("2885-2", "70", "g/L", collected_at="2026-03-01T07:15:00")).results[0]
+    assert (local.collected_at.hour, local.collected_offset) == (7, 0), "the sender is in London"
+    ignored = mapped(result("COVID", "1", system="L"))
+    assert [(item.reason, item.code) for item in ignored.ignored] == [("ignored_code", "COVID")]
+
+
+@pytest.mark.parametrize(
+    ("patient", "reason"),
+    [("OTHER|1", "unlisted_authority"), ("MADEUP|0000", "placeholder_identity"), ("MADEUP|", "patient_missing")],
+)
+def test_an_identity_that_is_not_taken_is_quarantined_never_a_new_patient(patient: str, reason: str) -> None:
+    whole = mapped(result("2000-8", "3.9", "mmol/L"), id=patient)
+    assert not whole.results
+    assert [item.reason for item in whole.quarantined] == [reason]
+
+
+def test_the_preferred_identifier_names_the_patient() -> None:
+    own, national = Identifier(value="1", authority="MADEUP"), Identifier(value="9", authority="ZZZS")
+    assert SITE_READ.patient_id([own, national]) == "ZZZS|9"
+    assert SITE_READ.patient_id([Identifier(value="5", authority="X"), own]) == "MADEUP|1"
+    assert DEFAULT_SITE.patient_id([own, national]) == "MADEUP|1"
+    assert DEFAULT_SITE.patient_id([]) == ""
+
+
+def test_versions_differ_with_the_text_and_other_tables_are_kept_for_others() -> None:
+    assert read_site(SITE).version == SITE_READ.version != read_site(SITE + "\n# a note\n").version
+    assert SITE_READ.version in mapped(result("2885-2", "70", "g/L")).results[0].mapping_version
+    assert SITE_READ.others["ward"] == [{"name": "H2"}]
+    assert SITE_READ.sender("LIS|LAB1") is not None
+    assert SITE_READ.sender("LIS|LAB9") is None
+    assert DEFAULT_SITE.version == "default"
+
+
+MISTAKES = [
+    ('zone = "Europe/Ljubljana"', 'zone = "Europe/Lubiana"', "Europe/Lubiana"),
+    ('analyte = "k"', 'analyte = "potassium"', "potassium"),
+    ('unit_when_missing = "mmol/L"', 'unit_when_missing = "mg/dL"', "mg/dL"),
+    ('GPL = "g/L"', 'GPL = "gpl"', "gpl"),
+    ('UMOLL = "umol/L"', 'UMOLL = "umol"', "umol"),
+    ('state = "live"', 'state = "on"', "on"),
+    ("point_of_care = true", 'point_of_care = "yes"', "bool"),
+    ('method = "enzymatic"', 'methode = "enzymatic"', "methode"),
+    ('low = "45"', 'low = "85"', "above"),
+    ('mspike = "0.5"', 'mspik = "0.5"', "mspik"),
+    ("[[ward]]", "[[wards]]", "wards"),
+    ('code = "CAKOR"\nsystem = "L"', 'code = "32730-5"', "mapped already"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "word"), MISTAKES, ids=[case[1] for case in MISTAKES])
+def test_a_mistake_is_reported_with_its_line(right: str, wrong: str, word: str) -> None:
+    assert SITE.count(right) == 1
+    changed = SITE.replace(right, wrong)
+    line = changed[: changed.rindex(wrong)].count("\n") + 1
+    with pytest.raises(SiteInvalid) as error:
+        read_site(changed, "site.toml")
+    assert f"line {line}:" in str(error.value), str(error.value)
+    assert word in str(error.value)
+
+
+def test_what_is_not_toml() -> None:
+    with pytest.raises(SiteInvalid, match="line 1"):
+        read_site("zone = @", "site.toml")
