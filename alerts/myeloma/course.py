@@ -122,7 +122,7 @@ class Course:
             return self._begin(reading)
         tests = self._tests(reading, self._nadir)
         carried = self._carry(tests)
-        if reading.post_exchange and not tests.basis and not carried:
+        if reading.post_exchange and not tests.basis and not carried and self._applies(reading.at):
             return None
         step = self._result(tests, self._confirm(tests), carried)
         self._nadir, self._last = self._nadir.add(reading), tests

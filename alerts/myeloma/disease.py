@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from alerts.clone import Chain
@@ -25,14 +27,28 @@ class Disease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def disease(view: View) -> Disease:
-    """From a view."""
+    """From a view, once an evaluation."""
+    key = ("disease", view.as_of, "")
+    if key not in view.memo:
+        view.memo[key] = _disease(view)
+    return cast(Disease, view.memo[key])
+
+
+def courses(view: View) -> dict[Component, list[Step]]:
+    """The course of every component, serum M first; once an evaluation."""
+    key = ("courses", view.as_of, "")
+    if key not in view.memo:
+        view.memo[key] = _courses(view, disease(view))
+    return cast(dict[Component, list[Step]], view.memo[key])
+
+
+def _disease(view: View) -> Disease:
     serum, urine, light = readings(view, "serum"), readings(view, "urine"), pairs(view)
     chain = involved_chain(view, light)
     return Disease(serum=serum, urine=urine, light=light, chain=chain, types=Types(view, serum, urine, light, chain))
 
 
-def courses(view: View, known: Disease) -> dict[Component, list[Step]]:
-    """The course of every component, serum M first."""
+def _courses(view: View, known: Disease) -> dict[Component, list[Step]]:
     found: dict[Component, list[Reading]] = {"serum": known.serum, "urine": known.urine}
     if known.chain is not None:
         found["dflc"] = flc_readings(view, known.light, known.chain, "dflc")

@@ -15,6 +15,7 @@ from alerts.rules import (
     k_high,
     k_low,
     k_repeat,
+    lc_escape,
     neut_low,
     plt_low,
     ren_aki,
@@ -27,6 +28,7 @@ from alerts.rules import (
 
 RULES: tuple[Rule, ...] = (
     bio.RULE,
+    lc_escape.RULE,
     ca_high.RULE,
     ca_low.RULE,
     ren_aki.RULE,

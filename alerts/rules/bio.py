@@ -49,7 +49,7 @@ class _Moment(msgspec.Struct, kw_only=True):
 def judge(view: View) -> list[Judgement]:
     """One judgement a collection time of a component, and one where an organ finding or a verdict changes the rung."""
     known = disease(view)
-    steps = [step for found in courses(view, known).values() for step in found]
+    steps = [step for found in courses(view).values() for step in found]
     met = any(step.met for step in steps)
     moments = _moments(view, steps, findings(view) if met else [], known)
     ladder, judgements = Ladder(view.pack), []

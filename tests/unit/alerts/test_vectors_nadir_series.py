@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.context import Context
-from alerts.myeloma.disease import courses, disease
+from alerts.myeloma.disease import courses
 from tests.builders import days, fact, result, view
 from tests.unit.alerts.relapse import Row, bio_alerts, day_of, decimal, ids, of_type, rows, serum, state
 
@@ -41,7 +41,7 @@ def test_state(row: Row) -> None:
 def test_nadirs_in_force_when_the_last_sample_is_judged(row: Row) -> None:
     before = serum(row["series_day_serum_m_g_l"])
     seen = view(before, _corrections(row, before), context=_known(row))
-    step = courses(seen, disease(seen))["serum"][-1]
+    step = courses(seen)["serum"][-1]
     assert step.nadir is not None
     assert step.nadir.confirmed.interval.exact == decimal(row["expected_confirmed_nadir_g_l"])
     assert step.nadir.raw.interval.exact == decimal(row["expected_raw_nadir_g_l"])

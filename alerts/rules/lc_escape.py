@@ -1,0 +1,131 @@
+"""LC_ESCAPE: free light chains rise while M is not in progression (relapse 7) [E]; every type except `FLC_ONLY`.
+
+The newest sample alone is `LC_ESCAPE_POSSIBLE` LOW; two in a row are `LC_ESCAPE` MEDIUM, HIGH when the kidney is or
+becomes impaired. Ends with the next evaluable sample that does not meet it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alerts.condition import Node, Quantity, all_of, fact
+from alerts.egfr import estimated
+from alerts.intervals import median
+from alerts.logic import Truth, negate
+from alerts.myeloma.course import Step
+from alerts.myeloma.disease import Disease, courses, disease
+from alerts.myeloma.escape import escape, kidney
+from alerts.myeloma.notes import shown as written
+from alerts.myeloma.patient_type import PatientType
+from alerts.rule import Judgement, Rule, View
+from alerts.severity import Severity
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a draw of both light chains."""
+    known = disease(view)
+    found = courses(view)
+    serum = found["serum"]
+    progressed = min((step.pd_at for step in serum if step.pd_at), default=None)
+    judgements: list[Judgement] = []
+    last: Node | None = None
+    for step in found.get("dflc", ()):
+        judgement, node = _judge(view, known, step, last, _in_pd(serum, step.reading.at) if progressed else False)
+        judgements.append(judgement)
+        silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
+        last = last if silent else node
+    return judgements
+
+
+def _in_pd(serum: list[Step], at: datetime) -> bool:
+    """Serum M is in confirmed progression by then: BIO carries it."""
+    index = bisect_right(serum, at, key=_time) - 1
+    return index >= 0 and serum[index].pd_at is not None
+
+
+def _time(step: Step) -> datetime:
+    return step.reading.at
+
+
+def _judge(view: View, known: Disease, step: Step, last: Node | None, in_pd: bool) -> tuple[Judgement, Node]:
+    reading, nadir = step.reading, step.nadir
+    excluded = _excluded(known, step, in_pd=in_pd)
+    node = excluded or (escape(view.pack, nadir, reading) if nadir else step.node)
+    if step.node.kind == "compare" and step.node.truth is Truth.FALSE and not excluded:
+        node = step.node  # the rise is too small for any limb: nothing else need be asked
+    confirmed = node.truth is Truth.TRUE and last is not None and last.truth is Truth.TRUE
+    tree = all_of(last, node, name="lc_escape") if confirmed and last else node
+    judgement = _judgement(step, tree, node.truth)
+    return (_graded(view, judgement, confirmed=confirmed), node)
+
+
+def _excluded(known: Disease, step: Step, *, in_pd: bool) -> Node | None:
+    if known.types.at(step.reading.at) is PatientType.FLC_ONLY:
+        return fact("not_flc_only", Truth.FALSE, step.reading.results)
+    return fact("serum_m_not_in_pd", Truth.FALSE, step.reading.results) if in_pd else None
+
+
+def _judgement(step: Step, node: Node, truth: Truth) -> Judgement:
+    point = step.reading.point
+    silent = step.reading.post_exchange and truth is not Truth.TRUE
+    return Judgement(
+        at=step.reading.at,
+        slot=point.result.slot,
+        truth=truth,
+        node=node,
+        severity=Severity.LOW if truth is Truth.TRUE else None,
+        clears=Truth.INDETERMINATE if silent else negate(truth),
+        clear_cause="not_confirmed" if truth is Truth.FALSE else "",
+        analyte=point.result.analyte,
+        value=None if point.result.comparator else point.result.value,
+        unit=point.result.unit,
+        flags=point.flags if truth is Truth.TRUE else (),
+        missing=(point.result.analyte,) if truth is Truth.INDETERMINATE else (),
+        possible=(Severity.LOW,) if truth is Truth.INDETERMINATE else (),
+        facts=_facts(step) if truth is Truth.TRUE else {},
+    )
+
+
+def _graded(view: View, judgement: Judgement, *, confirmed: bool) -> Judgement:
+    """Level and severity of a sample that meets it."""
+    if judgement.truth is not Truth.TRUE:
+        return judgement
+    if not confirmed:
+        return msgspec.structs.replace(judgement, level="LC_ESCAPE_POSSIBLE")
+    impaired = _kidney(view, judgement.at)
+    severity = Severity.HIGH if impaired.truth is Truth.TRUE else Severity.MEDIUM
+    unknown = ("egfr_unknown",) if impaired.truth is Truth.INDETERMINATE else ()
+    node = all_of(judgement.node, impaired, name="lc_escape") if severity is Severity.HIGH else judgement.node
+    flags = tuple(sorted({*judgement.flags, *unknown}))
+    return msgspec.structs.replace(judgement, level="LC_ESCAPE", severity=severity, node=node, flags=flags)
+
+
+def _kidney(view: View, at: datetime) -> Node:
+    """By the newest creatinine of the last 60 d and the median of the 365 d before it."""
+    creatinine = view.series.newest("creat", at, timedelta(days=int(view.pack["relapse.organ_days"])))
+    if creatinine is None:
+        return fact("egfr_unknown", Truth.INDETERMINATE)
+    earlier = view.series.before("creat", creatinine.at, timedelta(days=int(view.pack["lc_escape.egfr_days"])))
+    known = [q.interval for q in (estimated(view, p) for p in earlier) if q.interval is not None]
+    estimate: Quantity = estimated(view, creatinine)
+    return kidney(view.pack, estimate, median(known) if known else None)
+
+
+def _facts(step: Step) -> dict[str, str]:
+    nadir = step.nadir
+    low = {} if nadir is None else {
+        "nadir": written(nadir.confirmed.interval), "nadir_date": nadir.confirmed.at.date().isoformat(),
+    }  # fmt: skip
+    return {"dflc": written(step.reading.interval)} | low
+
+
+RULE = Rule(
+    name="LC_ESCAPE",
+    family="relapse",
+    inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat"}),
+    judge=judge,
+    delivery="working_hours",
+)
