@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from time import monotonic
@@ -73,6 +74,7 @@ def main() -> None:
     """Entry point; what an operator can mend is one plain line."""
     settings = IntakeSettings()
     configure("intake", json=settings.log_json)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second while the broker is away; we say it
     announce("intake")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

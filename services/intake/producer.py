@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from services.intake import metrics
 from services.intake.records import Record
@@ -38,6 +38,7 @@ class EventProducer:
         self._pending: dict[str, asyncio.Future[object]] = {}
         self._pending_bytes = 0
         self._room = asyncio.Event()
+        self._unsaid = True
         self.problem = "not connected to Kafka yet"
         """Why Kafka cannot be used now; "" while it can."""
 
@@ -103,7 +104,7 @@ class EventProducer:
 
     def _distrust(self, producer: AIOKafkaProducer | None, error: Exception) -> None:
         """After an error that aiokafka does not mend itself the producer is made anew by the keeper."""
-        self.problem = f"{type(error).__name__}: {error}"
+        self._say(f"{type(error).__name__}: {error}")
         if producer is self._producer and not getattr(error, "retriable", False):
             self._connected.clear()
 
@@ -115,7 +116,6 @@ class EventProducer:
                 await self._connect()
             if self._producer is not None:
                 await self._check(self._producer)
-            metrics.KAFKA_UP.set(not self.problem)
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _connect(self) -> None:
@@ -126,26 +126,37 @@ class EventProducer:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            self.problem = f"no broker at {self._bootstrap}: {error or 'no answer in time'}"
-            logger.warning("kafka.away", problem=self.problem)
+            self._say(f"no broker at {self._bootstrap}: {error or 'no answer in time'}")
             await _stop(producer)
-            return
-        self._producer = producer
-        self._connected.set()
-        logger.info("kafka.connected", bootstrap=self._bootstrap)
+        except asyncio.CancelledError:
+            await _stop(producer)
+            raise
+        else:
+            producer.client.add_topic(TOPIC)
+            self._producer = producer
+            self._connected.set()
 
     async def _check(self, producer: AIOKafkaProducer) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answered = await producer.client.force_metadata_update()
-                if answered:
-                    await producer.partitions_for(TOPIC)
-        except UnknownTopicOrPartitionError:
-            self.problem = f"topic {TOPIC} does not exist; create it with `halo topics`"
         except (KafkaError, OSError, TimeoutError) as error:
-            self.problem = f"no answer from {self._bootstrap}: {error or 'none in time'}"
+            self._say(f"no answer from {self._bootstrap}: {error or 'none in time'}")
+            return
+        if not answered:
+            self._say(f"no broker answers at {self._bootstrap}")
+        elif not producer.client.cluster.partitions_for_topic(TOPIC):
+            self._say(f"topic {TOPIC} does not exist; create it with `halo topics`")
         else:
-            self.problem = "" if answered else f"no broker answers at {self._bootstrap}"
+            self._say("")
+
+    def _say(self, problem: str) -> None:
+        """Once at each change between usable and not."""
+        if bool(problem) != bool(self.problem) or self._unsaid:
+            logger.warning("kafka.away", problem=problem) if problem else logger.info("kafka.usable")
+            self._unsaid = False
+        self.problem = problem
+        metrics.KAFKA_UP.set(not problem)
 
     async def _drop(self) -> None:
         producer, self._producer = self._producer, None
