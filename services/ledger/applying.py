@@ -174,13 +174,7 @@ class Work(msgspec.Struct, kw_only=True):
             ))  # fmt: skip
 
     def _quarantine(self, incoming: Incoming, event: LabReport) -> None:
-        record = self.locked.by_sent[event.patient.id]
-        for number, item in enumerate(incoming.mapped.quarantined if incoming.mapped else ()):
-            identity = stable_id("quarantine", event.event_id, str(number))
-            self.writes.quarantine.append((
-                identity, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value,
-                item.unit, item.segment, item.collected_at, item.would_be, item.slot, incoming.received_at,
-            ))  # fmt: skip
+        self.writes.quarantine += quarantine_rows(incoming, event, self.locked.by_sent[event.patient.id])
 
     def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
         """Take over demographics; True when the rules may read something new in them."""
@@ -228,8 +222,33 @@ def _people_row(record: int, event: PatientEvent, said: context.Demographics) ->
     )  # fmt: skip
 
 
+def quarantine_rows(incoming: Incoming, event: LabReport, record: int | None) -> list[tuple[Any, ...]]:
+    """Rows of `quarantine`; the same event again makes the same ids."""
+    return [
+        (
+            stable_id("quarantine", event.event_id, str(number)), event.event_id, record, item.reason, item.detail,
+            item.laboratory, item.code, item.value, item.unit, item.segment, item.collected_at, item.would_be,
+            item.slot, incoming.received_at,
+        )
+        for number, item in enumerate(incoming.mapped.quarantined if incoming.mapped else ())
+    ]  # fmt: skip
+
+
+def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome) -> None:
+    """A report that names no patient: the message is kept, every result waits for the steward."""
+    event = incoming.event
+    if not isinstance(event, LabReport) or incoming.mapped is None:
+        raise TypeError("only a mapped lab report can be kept without a patient")
+    total = len(event.results)
+    writes.sources.append(source_row(incoming, event, None, (total, 0, 0, total, 0)))
+    writes.quarantine += quarantine_rows(incoming, event, None)
+    outcome.events += 1
+    outcome.received.append(incoming.received_at)
+    outcome.quarantined += total
+
+
 def source_row(
-    incoming: Incoming, event: PatientEvent, record: int, counts: tuple[int, int, int, int, int]
+    incoming: Incoming, event: PatientEvent, record: int | None, counts: tuple[int, int, int, int, int]
 ) -> tuple[Any, ...]:
     """A row of `source_message`; the raw bytes stand apart from the rest of the event."""
     source = event.source

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, errors
 
 from schemas.patient_event import Heartbeat, PatientMerge, Refused
 from services.ledger import burying, merging, offsets, patients, stored
-from services.ledger.applying import Work
+from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, Unavailable
 from services.ledger.evaluating import Rules
@@ -168,6 +168,7 @@ class Ledger:
         dropped = await burying.bury(conn, self.stream, dead, writes) if dead else []
         done.outcome.dead_letters += len(dead)
         await self._refuse(conn, run, done)
+        await self._keep_nobodies(conn, run, writes, done)
         events = [item for item in run if item.sent_ids]
         if events:
             await self._take(conn, events, writes, done)
@@ -182,6 +183,19 @@ class Ledger:
             for item in run if item.fault is None and isinstance(item.event, Refused)
         ]  # fmt: skip
         done.outcome.refused += len(await REFUSED.run(conn, rows))
+
+    async def _keep_nobodies(
+        self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: _Done
+    ) -> None:
+        """Reports that name no patient: stored and quarantined whole."""
+        found = {item.event_id: item for item in run if item.nobody and item.fault is None}
+        if not found:
+            return
+        known = {i for (i,) in await (await conn.execute(_KNOWN, (list(found),))).fetchall()}
+        done.outcome.repeated += len(known)
+        for event_id, item in found.items():
+            if event_id not in known:
+                keep_nobody(item, writes, done.outcome)
 
     async def _take(self, conn: AsyncConnection[Any], events: list[Incoming], writes: Writes, done: _Done) -> None:
         first = events[0].event

@@ -30,6 +30,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     event: Event | None = None
     mapped: Mapped | None = None
     fault: Fault | None = None
+    nobody: bool = False
+    """A report without a usable patient identifier."""
     received_at: datetime = datetime.min.replace(tzinfo=UTC)
 
     def refused(self, error: Exception) -> Incoming:
@@ -40,7 +42,11 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sent_ids(self) -> tuple[str, ...]:
         """Patients it is about, as sent; none for a fault, a heartbeat or a refused message."""
-        if self.fault is not None or not isinstance(self.event, LabReport | ContextChange | PatientMerge):
+        if (
+            self.fault is not None
+            or self.nobody
+            or not isinstance(self.event, LabReport | ContextChange | PatientMerge)
+        ):
             return ()
         others = (self.event.retired.id,) if isinstance(self.event, PatientMerge) else ()
         return (self.event.patient.id, *others)
@@ -53,25 +59,43 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(record: Record, site: Site) -> Incoming:
     """Decode and map one record."""
-    incoming = Incoming(record=record)
     try:
-        event = decode_event(record.value)
-        if isinstance(event, Heartbeat):
-            return msgspec.structs.replace(incoming, event=event, received_at=moment(event.sent_at))
-        incoming = msgspec.structs.replace(incoming, event=event, received_at=moment(event.source.received_at))
-        _check(event)
-        mapped = map_report(event, site) if isinstance(event, LabReport) else None
-        return msgspec.structs.replace(incoming, mapped=mapped)
+        return accept(decode_event(record.value), site, record)
     except SchemaError as error:
-        return incoming.refused(error)
+        return Incoming(record=record).refused(error)
+
+
+_NO_RECORD = Record(partition=0, offset=0, key=None, value=b"")
+
+
+def accept(event: Event, site: Site, record: Record = _NO_RECORD) -> Incoming:
+    """Check and map one event."""
+    incoming = Incoming(record=record, event=event)
+    try:
+        if isinstance(event, Heartbeat):
+            return msgspec.structs.replace(incoming, received_at=moment(event.sent_at))
+        incoming = msgspec.structs.replace(incoming, received_at=moment(event.source.received_at))
+        UUID(event.event_id)
+        nobody = _nobody(event, site)
+        mapped = map_report(event, site) if isinstance(event, LabReport) else None
+        return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody)
     except Exception as error:  # noqa: BLE001 - one record must not stop a partition: kept whole as a dead letter, operations are paged
         return incoming.refused(error)
 
 
-def _check(event: LabReport | ContextChange | PatientMerge | Refused) -> None:
-    UUID(event.event_id)
-    if not isinstance(event, Refused) and not event.patient.id:
-        raise ValueError("an event of nobody: patient.id is empty")
+def _nobody(event: LabReport | ContextChange | PatientMerge | Refused, site: Site) -> bool:
+    """True for a report whose identifier names no patient: kept, all its results quarantined, no record is made."""
+    if isinstance(event, Refused):
+        return False
+    wrong = [site.refuses_identity(event.patient.id)]
+    wrong += [site.refuses_identity(event.retired.id)] if isinstance(event, PatientMerge) else []
+    if any(wrong) and not isinstance(event, LabReport):
+        raise IdentityRefused(f"{type(event).__name__} names no patient: {', '.join(filter(None, wrong))}")
+    return any(wrong)
+
+
+class IdentityRefused(ValueError):
+    """Context or a merge of an identifier that the site file does not take."""
 
 
 def moment(text: str) -> datetime:

@@ -104,7 +104,7 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
     """Store the record, derive the aliases anew, and re-derive the alerts of every root before and after."""
     locked = work.locked
     survivor, retired = locked.by_sent[event.patient.id], locked.by_sent[event.retired.id]
-    sent_at = _instant(event.source.sent_at) or incoming.received_at
+    sent_at = merged_at(event, incoming.received_at)
     await conn.execute(_ADD, (event.event_id, retired, survivor, event.undo, sent_at))
     await _rederive(conn, locked, work)
     work.writes.sources.append(source_row(incoming, event, survivor, (0, 0, 0, 0, 0)))
@@ -148,10 +148,10 @@ async def _rederive(conn: AsyncConnection[Any], locked: Locked, work: Work) -> N
         work.writes.technical.append(Technical(key=f"merge_cycle:{cycle}", kind="merge_cycle", detail=detail))
 
 
-def _instant(text: str) -> datetime | None:
-    """The sender's time; without an offset it counts as UTC, the same for every worker."""
+def merged_at(event: PatientMerge, received_at: datetime) -> datetime:
+    """The sender's time; without an offset it counts as UTC, the same for every worker. Without one, the reception."""
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(event.source.sent_at)
     except ValueError:
-        return None
+        return received_at
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -43,7 +43,7 @@ CREATE INDEX patient_alias_root ON patient_alias (root_id);
 
 CREATE TABLE source_message (
     event_id        uuid PRIMARY KEY,
-    patient_id      bigint NOT NULL REFERENCES patient,
+    patient_id      bigint REFERENCES patient,      -- null: it names no patient, its results are in quarantine
     type            text NOT NULL,                  -- lab_report, context_change, patient_merge
     purpose         text NOT NULL DEFAULT 'live',
     format          text NOT NULL,

@@ -1,0 +1,58 @@
+"""The clock: turns the passing of time into events. Run as `python -m services.clock.app`.
+
+Every 10 s a heartbeat goes through each partition of `patient-events.v1`; the age of the last one committed is the true
+health of the partition. Due timers are fired in the database; the kinds come with their rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from services.clock.heartbeats import Heartbeats
+from services.clock.settings import ClockSettings
+from services.clock.timers import Timers
+from services.shared import log, metrics
+from services.shared.clock import SystemClock
+from services.shared.probes import Probes
+from services.shared.settings import Settings
+
+
+async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> None:
+    """Until `stop` is set."""
+    clock = SystemClock()
+    heartbeats = Heartbeats(settings.kafka, clock, every=own.heartbeat)
+    timers = Timers(settings.database, clock, every=own.poll)
+
+    def ready() -> dict[str, str]:
+        return heartbeats.wrong() | timers.wrong()
+
+    with Probes(settings.metrics_bind, settings.metrics_port, ready=ready):
+        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers)]
+        await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _main() -> None:
+    settings, own = Settings(), ClockSettings()
+    log.configure("clock", json=settings.log_json)
+    metrics.announce("clock")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, own, stop)
+
+
+def main() -> None:
+    """Run until a signal."""
+    asyncio.run(_main())
+
+
+if __name__ == "__main__":
+    main()

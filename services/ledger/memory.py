@@ -1,0 +1,119 @@
+"""The ledger without a database: takes events in any order and says what the processor would hold in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts.result import Result
+from alerts.rule import View
+from alerts.series import Series
+from alerts.thresholds import Pack, default_pack
+from schemas.patient_event import ContextChange, ContextEntry, Event, LabReport, PatientMerge
+from services.ledger import context
+from services.ledger.describing import Held, line
+from services.ledger.incoming import Incoming, accept
+from services.ledger.merging import MergeRecord, derive, merged_at
+from services.mapping.site import Site
+
+
+class _Record(msgspec.Struct, kw_only=True):
+    """One patient record as sent."""
+
+    results: dict[str, Result] = {}
+    entries: list[tuple[str, int, ContextEntry]] = []
+    said: context.Demographics = {}
+    held: list[Held] = []
+    as_of: datetime | None = None
+
+
+class Memory:
+    """Collects events; `lines` evaluates them. Equal for any order of the same events."""
+
+    def __init__(self, site: Site, *, now: datetime | None = None, pack: Pack | None = None) -> None:
+        self._site, self._now, self._pack = site, now, pack or default_pack()
+        self._zone: ZoneInfo = site.zone
+        self._seen: set[str] = set()
+        self._records: dict[str, _Record] = {}
+        self._numbers: dict[str, int] = {}
+        self._merges: list[MergeRecord] = []
+
+    def take(self, event: Event) -> str:
+        """Take one event; what is wrong with it, empty when nothing. An event id that is known changes nothing."""
+        incoming = accept(event, self._site)
+        if incoming.fault is not None:
+            return f"{incoming.fault.error_class}: {incoming.fault.reason}"
+        if incoming.event_id and incoming.event_id not in self._seen:
+            self._seen.add(incoming.event_id)
+            self._keep(incoming)
+        return ""
+
+    def lines(self) -> Iterator[bytes]:
+        """One JSON line per person, by patient id."""
+        roots, _ = derive(self._merges)
+        names = {number: name for name, number in self._numbers.items()}
+        groups: dict[str, list[_Record]] = {}
+        for name in sorted(self._records):
+            root = names[roots.get(self._numbers[name], self._numbers[name])]
+            groups.setdefault(root, []).append(self._records[name])
+        for root in sorted(groups):
+            yield self._line(root, groups[root])
+
+    def _keep(self, incoming: Incoming) -> None:
+        event = incoming.event
+        if not isinstance(event, LabReport | ContextChange | PatientMerge):
+            return
+        record = self._record(event.patient.id)
+        if event.patient.id:
+            record.said = context.newest(record.said, context.said(event.patient, incoming.received_at, event.event_id))
+            if incoming.received_at.year < datetime.max.year:  # an event without any time of its own says nothing of now
+                record.as_of = max(record.as_of or incoming.received_at, incoming.received_at)
+        if isinstance(event, LabReport):
+            _take_report(record, incoming, event)
+        elif isinstance(event, ContextChange):
+            record.entries += [(event.event_id, number, entry) for number, entry in enumerate(event.entries)]
+        else:
+            self._merge(incoming, event)
+
+    def _merge(self, incoming: Incoming, event: PatientMerge) -> None:
+        self._record(event.retired.id)
+        self._merges.append(MergeRecord(
+            retired_id=self._numbers[event.retired.id], survivor_id=self._numbers[event.patient.id], undo=event.undo,
+            sent_at=merged_at(event, incoming.received_at), event_id=event.event_id,
+        ))  # fmt: skip
+
+    def _record(self, name: str) -> _Record:
+        self._numbers.setdefault(name, len(self._numbers))
+        return self._records.setdefault(name, _Record())
+
+    def _line(self, root: str, records: list[_Record]) -> bytes:
+        results = [result for record in records for result in record.results.values()]
+        entries = [entry for record in records for entry in record.entries]
+        known = context.build(entries, context.newest(*(record.said for record in records)), self._zone)
+        as_of = self._now or max((record.as_of for record in records if record.as_of), default=None)
+        view = View(
+            patient=root, series=Series().merge(results), context=known, pack=self._pack,
+            as_of=as_of or datetime.min.replace(tzinfo=UTC),
+        )  # fmt: skip
+        return line(view, unresolved(results, (item for record in records for item in record.held)), as_of=as_of)
+
+
+def unresolved(results: Iterable[Result], held: Iterable[Held]) -> list[Held]:
+    """Quarantined results of which no acceptable version is known."""
+    slots = {result.slot for result in results}
+    return [item for item in held if not item.slot or item.slot not in slots]
+
+
+def _take_report(record: _Record, incoming: Incoming, event: LabReport) -> None:
+    mapped = incoming.mapped
+    if mapped is None:
+        raise TypeError("a lab report without its mapping")
+    record.results |= {result.result_id: result for result in mapped.results}
+    record.held += [
+        Held(event_id=event.event_id, segment=item.segment, reason=item.reason, code=item.code, value=item.value,
+             unit=item.unit, slot=item.slot)
+        for item in mapped.quarantined
+    ]  # fmt: skip

@@ -1,0 +1,125 @@
+"""Reads persons from the ledger as `halo evaluate --stored` prints them, and re-derives them to find differences."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg import AsyncConnection
+
+from alerts.alert import AlertState
+from alerts.context import Context
+from alerts.evaluate import evaluate
+from alerts.rule import View
+from alerts.rules import RULES
+from alerts.series import Series
+from alerts.thresholds import Pack
+from services.ledger import patients, stored
+from services.ledger.comparing import encode
+from services.ledger.describing import Held, line
+from services.ledger.stored import Stored
+
+CHUNK = 100
+_ROOTS: LiteralString = """
+SELECT id FROM patient WHERE id > %s AND id NOT IN (SELECT retired_id FROM patient_alias) ORDER BY id LIMIT %s
+"""
+_ROWS: LiteralString = """
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, demographics FROM patient WHERE id = ANY(%s)
+"""
+_HELD: LiteralString = """
+SELECT patient_id, event_id::text, segment, reason, code, value, unit, slot FROM quarantine
+WHERE closed_at IS NULL AND (patient_id = ANY(%s) OR (%s AND patient_id IS NULL))
+"""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert whose stored and derived forms disagree."""
+
+    patient: str
+    """The opaque id."""
+    alert_id: str
+    rule: str
+    problem: str
+
+
+async def persons(conn: AsyncConnection[Any], zone: ZoneInfo) -> AsyncIterator[Stored]:
+    """Every person, a chunk at a time."""
+    last = 0
+    while roots := [i for (i,) in await (await conn.execute(_ROOTS, (last, CHUNK))).fetchall()]:
+        cursor = await conn.execute(_ROWS, (roots,))
+        names = [column.name for column in cursor.description or ()]
+        rows = [
+            msgspec.convert(dict(zip(names, row, strict=True)), patients.PatientRow) for row in await cursor.fetchall()
+        ]
+        members = await patients.groups(conn, roots)
+        found = await stored.read(conn, {row.id: row for row in rows}, members, zone)
+        for root in roots:
+            yield found[root]
+        last = roots[-1]
+
+
+async def lines(conn: AsyncConnection[Any], zone: ZoneInfo, pack: Pack, *, now: datetime | None = None) -> list[bytes]:
+    """What `halo evaluate` prints, from what is stored; sorted by patient id."""
+    found = []
+    async for person in persons(conn, zone):
+        held = await _held(conn, person)
+        alerts = [alert.state for alert in person.alerts.values() if alert.holds]
+        text = line(view(person, pack, now), held, alerts, as_of=now or person.as_of)
+        found.append((person.patient, text))
+    nameless = await _nobodies(conn)
+    if nameless:
+        found.append(("", line(nobody(pack, now), nameless, (), as_of=now)))
+    return [text for _, text in sorted(found)]
+
+
+def view(person: Stored, pack: Pack, now: datetime | None = None) -> View:
+    """What the rules read of a stored person."""
+    return View(
+        patient=person.patient, series=person.series, context=person.context, pack=pack, as_of=now or person.as_of
+    )
+
+
+def nobody(pack: Pack, now: datetime | None = None) -> View:
+    """A view without a patient, for reports that name none."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return View(patient="", series=Series(), context=Context(), pack=pack, as_of=now or never)
+
+
+async def differences(conn: AsyncConnection[Any], zone: ZoneInfo, pack: Pack) -> AsyncIterator[Difference]:
+    """Derive every alert anew from the stored results and say where the stored ones differ. There must be none."""
+    async for person in persons(conn, zone):
+        derived = evaluate(view(person, pack), RULES)
+        for found in compare(person, derived.alerts, frozenset(derived.failed)):
+            yield found
+
+
+def compare(person: Stored, derived: tuple[AlertState, ...], failed: frozenset[str]) -> list[Difference]:
+    """Differences of one person; rules that raise are not compared, they are reported when they raise."""
+    held = {a.alert_id: a for a in person.alerts.values() if a.holds and a.state.rule not in failed}
+    now = {state.alert_id: state for state in derived}
+    found = [(i, now[i].rule, "is missing in the ledger") for i in sorted(now.keys() - held.keys())]
+    found += [
+        (i, held[i].state.rule, "is stored, but the results do not make it") for i in sorted(held.keys() - now.keys())
+    ]
+    found += [
+        (i, now[i].rule, "is stored with another content")
+        for i in sorted(now.keys() & held.keys()) if encode(now[i]) != held[i].body
+    ]  # fmt: skip
+    return [Difference(patient=person.public_id, alert_id=i, rule=rule, problem=text) for i, rule, text in found]
+
+
+async def _held(conn: AsyncConnection[Any], person: Stored) -> list[Held]:
+    return await _quarantined(conn, list(person.members), nameless=False)
+
+
+async def _nobodies(conn: AsyncConnection[Any]) -> list[Held]:
+    return await _quarantined(conn, [], nameless=True)
+
+
+async def _quarantined(conn: AsyncConnection[Any], members: list[int], *, nameless: bool) -> list[Held]:
+    rows = await (await conn.execute(_HELD, (members, nameless))).fetchall()
+    names = ("event_id", "segment", "reason", "code", "value", "unit", "slot")
+    return [Held(**dict(zip(names, row[1:], strict=True))) for row in rows]
