@@ -1,0 +1,104 @@
+"""An alert explains itself: conditions with limit, value, source and results, what is unknown, what would stop it.
+
+As data for pages and the API, and as sentences in both languages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from alerts.alert import AlertState
+from alerts.condition import Node
+from alerts.counterfactual import Without, leaves, what_would_stop
+from alerts.logic import Truth
+from alerts.wording.catalogue import LANGUAGES, Language, catalogue
+from alerts.wording.figures import interval, measured
+
+
+def explain(alert: AlertState) -> dict[str, Any]:
+    """Everything about one alert as JSON-able values; numbers are strings, exactly as compared.
+
+    Keys: `rule`, `level`, `severity`, `rule_pack`, `flags`, `facts`, `conditions` (the tree), `results`, `unknown`,
+    `sources`, `counterfactual`, `sentences` and `disclaimer` (each `en` and `sl` where it is text).
+    """
+    without = what_would_stop(alert.reasons)
+    unknown = _unknown(alert.reasons)
+    return {
+        "alert_id": alert.alert_id, "rule": alert.rule, "level": alert.level, "severity": str(alert.severity),
+        "rule_pack": alert.rule_pack, "flags": list(alert.flags), "facts": dict(alert.facts),
+        "conditions": plain(alert.reasons),
+        "results": list(alert.results),
+        "unknown": [{"name": name, "text": {w: _label(w, name) for w in LANGUAGES}} for name in unknown],
+        "sources": _sources(alert.reasons),
+        "counterfactual": [_stop(one) for one in without],
+        "sentences": {language: sentences(alert, language) for language in LANGUAGES},
+        "disclaimer": {language: catalogue(language).text("disclaimer") for language in LANGUAGES},
+    }  # fmt: skip
+
+
+def plain(node: Node) -> dict[str, Any]:
+    """The tree as JSON-able values, decimals as strings."""
+    found: dict[str, Any] = msgspec.to_builtins(node, str_keys=True)
+    return found
+
+
+def sentences(alert: AlertState, language: Language) -> list[str]:
+    """To be read: conditions in reading order, what it rests on, what is unknown, what would have stopped it."""
+    words = catalogue(language)
+    lines = list(dict.fromkeys(_sentence(leaf, language) for leaf in leaves(alert.reasons)))
+    lines.append(words.count("based_on", len(alert.results)))
+    unknown = _unknown(alert.reasons)
+    if unknown:
+        lines.append(words.count("unknown_count", len(unknown)))
+    without = what_would_stop(alert.reasons)
+    return lines + ([_would(one, language) for one in without] or [words.text("without_nothing_single")])
+
+
+def _sentence(leaf: Node, language: Language) -> str:
+    words = catalogue(language)
+    name = _label(language, leaf.name)
+    if leaf.kind != "compare" or leaf.threshold is None:
+        return words.text("stated", name=name, truth=words.text(f"fact.{leaf.truth}"))
+    limit = measured(leaf.threshold, leaf.unit, language, exact=True)
+    source = f" ({leaf.source})" if leaf.source else ""
+    if leaf.actual is None:
+        return words.text("condition_unknown", name=name, operator=leaf.operator, threshold=limit) + source
+    actual, truth = interval(leaf.actual, leaf.unit, language), words.text(f"truth.{leaf.truth}")
+    sentence = words.text("condition", name=name, actual=actual, operator=leaf.operator, threshold=limit, truth=truth)
+    return sentence + source
+
+
+def _would(without: Without, language: Language) -> str:
+    limit = measured(without.threshold, without.unit, language, exact=True)
+    return catalogue(language).text(
+        f"without.{without.operator}", threshold=limit, name=_label(language, without.name)
+    )  # fmt: skip
+
+
+def _label(language: Language, name: str) -> str:
+    """The quantity or fact in words; its own name, readable, where the catalogue has none."""
+    return catalogue(language).first(f"name.{name}", f"analyte.{name}", default=name.replace("_", " "))
+
+
+def _unknown(node: Node) -> list[str]:
+    """Names of conditions that could not be judged, each once."""
+    return list(dict.fromkeys(leaf.name for leaf in leaves(node) if leaf.truth is Truth.INDETERMINATE))
+
+
+def _sources(node: Node) -> list[dict[str, str]]:
+    """Where each number of the rule pack that was used comes from, each once."""
+    found = {
+        leaf.limit: {"limit": leaf.limit, "value": str(leaf.threshold), "operator": leaf.operator, "unit": leaf.unit,
+                     "source": leaf.source}
+        for leaf in leaves(node) if leaf.limit
+    }  # fmt: skip
+    return list(found.values())
+
+
+def _stop(without: Without) -> dict[str, Any]:
+    return {
+        "name": without.name, "operator": without.operator, "threshold": str(without.threshold), "unit": without.unit,
+        "text": {language: _would(without, language) for language in LANGUAGES},
+    }  # fmt: skip

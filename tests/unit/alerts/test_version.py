@@ -1,0 +1,176 @@
+"""The winner of a slot: obx11_status.csv as far as a fold shows it, and the rules of result life cycle 1 and 2."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.result import Result, Status
+from alerts.version import Measurement, fold
+from tests.builders import hours, result, vectors
+
+SLOT = "S1"
+FHIR = {
+    "final": "F", "preliminary": "P", "corrected": "C", "amended": "A", "cancelled": "D", "entered-in-error": "W",
+    "registered": "I",
+}  # fmt: skip
+
+
+def version(status: str, value: str | None, at: float, *, own_time: bool = True, **more: Any) -> Result:
+    """A version of one slot; `at` is its version time in hours after collection."""
+    return result(
+        "ca", value, hours(0), slot=SLOT, status=status, version=hours(at),
+        version_time_from="OBR-22" if own_time else "MSH-7", **more,
+    )  # fmt: skip
+
+
+def only(*versions: Result) -> Measurement:
+    (one,) = fold(versions)
+    return one
+
+
+def brief(one: Measurement) -> tuple[str, str, bool]:
+    """Status and value of the winner, and whether the rules may use it."""
+    return str(one.winner.status), str(one.winner.value), one.countable
+
+
+STATUSES = [row for row in vectors("obx11_status") if FHIR.get(row["status"], row["status"]) in set(Status)]
+VALUED = set("FCAPRS")
+
+
+@pytest.mark.parametrize(
+    "row", STATUSES, ids=lambda row: f"{row['id']} {row['status']} after {row['current_status'] or 'nothing'}"
+)
+def test_every_status_vector(row: dict[str, str]) -> None:
+    status = FHIR.get(row["status"], row["status"])
+    time = {"earlier": 1.0, "same": 2.0}.get(row["lis_time_vs_current"], 3.0)
+    value = ("2.90" if row["same_content_as_current"] == "yes" else "2.50") if status in VALUED else None
+    incoming = version(status, value, time)
+    current = row["current_status"]
+    known = [version(current, "2.90" if current in VALUED else None, 2.0)] if current else []
+    one = only(*known, incoming)
+    expected = {
+        "new_version": (status, True), "tombstone": ("D", False), "tombstone_wrong_patient": ("W", False),
+        "no_value": ("X", False), "pending": ("I", False), "none": (status, False),
+        "promote_current_to_final": ("P", True),
+    }.get(row["expected_store"], (current, current in VALUED))  # fmt: skip
+    assert (str(one.winner.status), one.countable) == expected
+    assert one.preliminary == (row["expected_rules"] == "critical_only")
+    said_by_a_fold = {
+        "preliminary", "silent_correction", "reinstated", "expect_right_patient", "correction_without_original",
+        "status_change_without_preliminary",
+    }  # fmt: skip
+    wanted = set(row["expected_flags"].split()) & said_by_a_fold
+    assert wanted <= set(one.flags)
+
+
+def test_rank_decides_between_equal_times() -> None:
+    for better, worse in (("C", "F"), ("A", "F"), ("D", "C"), ("W", "A"), ("F", "P")):
+        one = only(version(worse, "2.9", 1), version(better, None if better in "DW" else "2.5", 1))
+        assert one.winner.status == better
+
+
+def test_a_final_beats_every_preliminary_whatever_the_times() -> None:
+    assert brief(only(version("F", "2.9", 1), version("P", "7.0", 9))) == ("F", "2.9", True)
+
+
+def test_u_promotes_the_newest_preliminary_not_younger_than_itself() -> None:
+    older, newer, after = version("P", "2.7", 1), version("P", "2.8", 2), version("P", "2.9", 4)
+    promoted = only(older, newer, version("U", None, 3), after)
+    assert brief(promoted) == ("P", "2.8", True)
+    assert not promoted.preliminary
+    assert promoted.flags == ("preliminary",)
+
+
+def test_u_does_not_beat_a_correction_or_a_deletion() -> None:
+    assert brief(only(version("P", "2.7", 1), version("C", "2.5", 2), version("U", None, 3))) == ("C", "2.5", True)
+    assert not only(version("P", "2.7", 1), version("D", None, 2), version("U", None, 3)).countable
+
+
+def test_a_bare_annotation_never_brings_a_value() -> None:
+    for status in "BVUXION":
+        assert not only(version(status, "2.9", 1)).countable
+
+
+def test_the_first_sighting_stays_when_the_same_is_said_again() -> None:
+    one = only(version("F", "2.9", 1), version("F", "2.9", 5))
+    assert (one.winner.version_time, one.flags) == (hours(1), ())
+
+
+def test_after_a_deletion_a_final_counts_only_with_a_time_of_its_own() -> None:
+    deleted = [version("F", "2.9", 1), version("D", None, 2)]
+    back = only(*deleted, version("F", "2.8", 3))
+    assert (brief(back), back.flags) == (("F", "2.8", True), ("reinstated",))
+    held = only(*deleted, version("F", "2.8", 3, own_time=False))
+    assert (held.countable, held.flags) == (False, ("reinstated_held",))
+
+
+def test_after_wrong_patient_nothing_comes_back_and_no_deletion_covers_it() -> None:
+    withdrawn = [version("F", "2.9", 1), version("W", None, 2)]
+    assert only(*withdrawn, version("F", "2.8", 3)).flags == ("expect_right_patient", "reinstated_held")
+    for later in (["D"], ["D", "F"], ["C"], ["F"]):
+        more = [version(status, None if status == "D" else "2.8", 3 + n) for n, status in enumerate(later)]
+        assert only(*withdrawn, *more).winner.status == "W"
+
+
+def test_a_day_replayed_with_new_message_times_changes_nothing() -> None:
+    first = [version("F", "2.80", 1, own_time=False), version("C", "2.60", 2, own_time=False)]
+    again = [version("F", "2.80", 30, own_time=False), version("C", "2.60", 29, own_time=False)]
+    assert only(*first, *again).winner == first[1]
+
+
+def test_corrected_and_corrected_back_is_followed_when_the_laboratory_says_when() -> None:
+    story = [version("F", "2.80", 1), version("C", "2.60", 2), version("C", "2.80", 3)]
+    assert brief(only(*story)) == ("C", "2.80", True)
+
+
+def test_equal_rank_and_time_with_other_words_is_a_conflict_for_the_steward() -> None:
+    assert only(version("F", "2.9", 1), version("F", "2.8", 1)).flags == ("version_conflict",)
+    assert "version_conflict" in only(version("C", "2.9", 1), version("A", "2.8", 1)).flags
+    assert only(version("D", None, 1), version("W", None, 1)).winner.status in ("D", "W")
+
+
+def test_finals_of_two_collections_in_one_slot_are_two_measurements() -> None:
+    one = result("ca", "2.9", hours(0), slot=SLOT)
+    two = result("ca", "2.8", hours(5), slot=SLOT)
+    fix = result("ca", "2.5", hours(5), slot=SLOT, status="C", version=hours(9))
+    found = fold([one, two, fix])
+    assert [(m.winner.collected_at, str(m.winner.value)) for m in found] == [(hours(0), "2.9"), (hours(5), "2.5")]
+    assert all("slot_conflict" in m.flags for m in found)
+
+
+def test_a_correction_may_move_the_collection_time_of_the_only_measurement() -> None:
+    moved = result("ca", "2.9", hours(-2), slot=SLOT, status="C", version=hours(9))
+    one = only(result("ca", "2.9", hours(0), slot=SLOT), moved)
+    assert one.winner == moved
+
+
+@given(st.lists(st.tuples(st.sampled_from("FCADWPRSUBVXI"), st.sampled_from(["2.5", "2.9"]), st.integers(1, 4), st.booleans()), max_size=6), st.randoms())  # fmt: skip
+def test_the_order_of_arrival_never_matters(said: list[tuple[str, str, int, bool]], chance: Any) -> None:
+    versions = [version(s, v if s in VALUED else None, t, own_time=own) for s, v, t, own in said]
+    shuffled = list(versions)
+    chance.shuffle(shuffled)
+    assert fold(versions) == fold(shuffled)
+
+
+def test_all_orders_of_a_correction_story_end_alike() -> None:
+    story = [version("P", "7.0", 0), version("F", "2.9", 1), version("C", "2.5", 2), version("D", None, 3)]
+    assert len({fold(order) for order in permutations(story)}) == 1
+
+
+def test_withdrawn_measurements_are_never_countable() -> None:
+    for status in "DW":
+        one = only(version("F", "2.9", 1), version(status, "2.9", 2))
+        assert (one.withdrawn, one.countable) == (True, False)
+
+
+def test_time_of_a_version_is_the_laboratorys_and_not_that_of_arrival() -> None:
+    late = version("F", "2.8", 1, received=hours(90))
+    correction = version("C", "2.5", 2, received=hours(3))
+    assert only(correction, late).winner == correction
+    assert late.received_at - correction.received_at == timedelta(hours=87)
