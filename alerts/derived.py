@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from alerts import derived_calcium, derived_ctcae, derived_kidney
+from alerts import derived_calcium, derived_ctcae, derived_kidney, derived_myeloma
 from alerts.alert import Derived
 from alerts.rule import View
 
@@ -15,6 +15,12 @@ DERIVERS: tuple[Deriver, ...] = (
     derived_ctcae.ctcae,
     derived_kidney.aki,
     derived_kidney.egfr,
+    derived_myeloma.patient_type,
+    derived_myeloma.confirmed_nadir,
+    derived_myeloma.doubling_time,
+    derived_myeloma.flc_ratio,
+    derived_myeloma.dflc,
+    derived_myeloma.response,
 )
 """Each gives all its values in collection order; the tuple is the order of the output."""
 

@@ -11,12 +11,21 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from alerts.condition import Node
 from alerts.myeloma.course import Rung, Step
-from alerts.myeloma.organ import Finding
 from alerts.myeloma.readings import Component
 from alerts.thresholds import Pack
 
 LEVELS = ("", "BIO_POSSIBLE", "BIO_PD", "BIO_SIGNIFICANT", "CLIN_POSSIBLE", "CLIN_RELAPSE")
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One organ finding at one sample."""
+
+    name: str
+    at: datetime
+    slot: str
+    node: Node
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

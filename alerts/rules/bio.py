@@ -17,10 +17,10 @@ from alerts.logic import Truth
 from alerts.myeloma.course import Rung, Step
 from alerts.myeloma.disease import Disease, courses, disease
 from alerts.myeloma.flc import unpaired
-from alerts.myeloma.ladder import Held, Ladder
+from alerts.myeloma.ladder import Finding, Held, Ladder
 from alerts.myeloma.notes import facts
-from alerts.myeloma.organ import SIBLINGS, Finding, findings
 from alerts.rule import Judgement, Rule, View
+from alerts.rules._organ_findings import SIBLINGS, findings
 from alerts.series import Point
 from alerts.severity import Severity
 

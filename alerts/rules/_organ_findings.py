@@ -6,12 +6,8 @@ those rules' own alerts. Attribution to the disease is for the clinician.
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import msgspec
-
-from alerts.condition import Node
 from alerts.logic import Truth
+from alerts.myeloma.ladder import Finding
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import ca_high, hb_drop, hb_halo, hv, ren_halo, ren_rise
@@ -20,15 +16,6 @@ from alerts.severity import Severity
 SIBLINGS: tuple[Rule, ...] = (
     ca_high.RULE, ren_halo.RULE, ren_rise.RULE, hb_halo.RULE, hb_drop.RULE, hv.RULE,
 )  # fmt: skip
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One organ finding at one sample."""
-
-    name: str
-    at: datetime
-    slot: str
-    node: Node
 
 
 def findings(view: View) -> list[Finding]:
