@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from pydantic import Field
@@ -13,8 +14,9 @@ class ProcessorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HALO_PROCESSOR_", extra="ignore")
 
-    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-0")
-    """Static member id in the consumer group: unique per worker, the same after its restart (take-over in seconds)."""
+    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.environ.get('HALO_WORKER', '0')}")
+    """Static member id in the consumer group: unique per worker, the same after its restart (take-over in seconds).
+    `halo up` numbers its workers by HALO_WORKER."""
     batch: int = Field(default=256, ge=1)
     """Events a transaction at most; never waited for."""
     buffer: int = Field(default=512, ge=1)

@@ -35,13 +35,25 @@ LOINC = {
 
 def patient(number: int | str) -> Patient:
     """A made-up person."""
-    return Patient(id=f"HOSP|{number}", family=f"Made-up{number}", given="Person", sex="F", birth_date="1950-01-01", ward="H2", bed="1")
+    return Patient(
+        id=f"HOSP|{number}",
+        family=f"Made-up{number}",
+        given="Person",
+        sex="F",
+        birth_date="1950-01-01",
+        ward="H2",
+        bed="1",
+    )
 
 
 def source(text: str, at: datetime) -> Source:
     stamp = at.isoformat().replace("+00:00", "Z")
     return Source(
-        format="hl7v2", sender="LIS|LAB1", received_at=stamp, sent_at=stamp, sha256=hashlib.sha256(text.encode()).hexdigest()
+        format="hl7v2",
+        sender="LIS|LAB1",
+        received_at=stamp,
+        sent_at=stamp,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
 
 

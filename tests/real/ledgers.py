@@ -41,7 +41,9 @@ def settings(database: str, folder: Path, **more: Any) -> Settings:
     return Settings(database=database, data_dir=folder, channels=channels, **more)
 
 
-def ledger(database: str, folder: Path, *, rules: Sequence[Rule] = RULES, name: StreamName | None = None, cached: int = 100) -> Ledger:
+def ledger(
+    database: str, folder: Path, *, rules: Sequence[Rule] = RULES, name: StreamName | None = None, cached: int = 100
+) -> Ledger:
     return open_ledger(settings(database, folder), name or stream(), rules=rules, cached_patients=cached)
 
 

@@ -32,7 +32,14 @@ class Worker:
     """One processor."""
 
     def __init__(
-        self, bootstrap: str, database: str, folder: Path, *, number: int = 0, module: str = "services.processor.app", **more: str
+        self,
+        bootstrap: str,
+        database: str,
+        folder: Path,
+        *,
+        number: int = 0,
+        module: str = "services.processor.app",
+        **more: str,
     ) -> None:
         self.port = free_ports(1)[0]
         self.log = folder / f"worker-{number}.log"
