@@ -32,10 +32,11 @@ def _drugs(view: View, at: datetime) -> str:
 
 def _raised_calcium(view: View, at: datetime) -> str:
     """The laboratory's adjusted, else the total calcium of the draw, when above the HALO limit."""
+    limit = view.pack.limit("kidney_notes.calcium")
     for analyte in ("ca_adj", "ca"):
         point = view.series.at(analyte, at)
         if point is not None:
             raised = quantity(point).interval
-            above = raised is not None and raised.test(">", view.pack["kidney_notes.calcium"]) is Truth.TRUE
+            above = raised is not None and raised.test(limit.operator, limit.value) is Truth.TRUE
             return str(point.result.value) if above else ""
     return ""

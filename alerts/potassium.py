@@ -16,6 +16,7 @@ from alerts.logic import Interval, Truth
 from alerts.rule import View
 from alerts.samples import quantity
 from alerts.series import Point
+from alerts.thresholds import Limit
 
 Use = Literal["VALID", "HIGH_NOT_USED", "LOW_KEPT", "COMMENT", "WITHHELD"]
 _HAEMOLYSED = re.compile(r"(?<!\bno )(?<!\bnot )(?<!\bnon-)(?<!\bne)(?<!\bni )(?<!\bbrez )ha?emol[iy]")
@@ -39,9 +40,13 @@ def specimen_of(view: View, point: Point) -> Specimen:
     if index is None:
         return Specimen(haemolysed=_marked(point))
     pack, interval = view.pack, index.interval
-    haemolysed = interval.test(">=", pack["haemolysis.comment"]) is not Truth.FALSE
-    withheld = interval.test(">", pack["haemolysis.withhold"]) is Truth.TRUE
+    haemolysed = _test(interval, pack.limit("haemolysis.comment")) is not Truth.FALSE
+    withheld = _test(interval, pack.limit("haemolysis.withhold")) is Truth.TRUE
     return Specimen(haemolysed=haemolysed, withheld=withheld, index=interval.exact, results=(index.result.result_id,))
+
+
+def _test(interval: Interval, limit: Limit) -> Truth:
+    return interval.test(limit.operator, limit.value)
 
 
 def usable(view: View, point: Point) -> Quantity:
