@@ -24,8 +24,8 @@ from schemas.identity import alert_id
 DEFAULT_CLEARING = Clearing(samples=2, span_hours=12, source="[E] alert behaviour 2.2, any other")
 
 
-def evaluate(view: View, rules: Sequence[Rule] = RULES) -> Evaluation:
-    """Judge every rule at every sample and fold the judgements into alerts.
+def evaluate(view: View, rules: Sequence[Rule] = RULES, *, derived: bool = True) -> Evaluation:
+    """Judge every rule at every sample and fold the judgements into alerts; `derived` False leaves those values out.
 
     A rule that raises does not stop the others; it is reported in `failed`, for the caller to page operations.
     """
@@ -43,7 +43,7 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES) -> Evaluation:
         undetermined += _open_question(rule, judgements)
     return Evaluation(
         alerts=tuple(sorted(alerts, key=lambda a: (a.rule, a.opened_at, a.alert_id))),
-        derived=_derived(view, failed),
+        derived=_derived(view, failed) if derived else (),
         undetermined=tuple(undetermined),
         failed=failed,
     )

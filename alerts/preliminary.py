@@ -24,6 +24,5 @@ def only_critical(view: View, judgement: Judgement) -> Judgement:
 
 def _deciding_sample_is_preliminary(view: View, judgement: Judgement) -> bool:
     """The headline may be a derived value (adjusted calcium), so the slot is looked for among all analytes."""
-    names = (judgement.analyte, *sorted(view.series.analytes))
-    points = (view.series.at(name, judgement.at) for name in names)
-    return next((p.preliminary for p in points if p and p.result.slot == judgement.slot), False)
+    points = (view.series.at(name, judgement.at) for name in view.series.preliminary_analytes)
+    return any(point.preliminary and point.result.slot == judgement.slot for point in points if point)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -39,17 +39,13 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 class Series:
     """All versions, grouped by analyte and slot, with the winners worked out."""
 
-    __slots__ = ("_measurements", "_points", "_versions")
+    __slots__ = ("_measurements", "_points", "_preliminary", "_versions")
 
-    def __init__(
-        self,
-        versions: Mapping[str, Mapping[str, Mapping[str, Result]]] | None = None,
-        measurements: Mapping[str, Mapping[str, tuple[Measurement, ...]]] | None = None,
-        points: Mapping[str, tuple[Point, ...]] | None = None,
-    ) -> None:
-        self._versions = dict(versions or {})
-        self._measurements = dict(measurements or {})
-        self._points = dict(points or {})
+    def __init__(self) -> None:
+        self._versions: dict[str, dict[str, dict[str, Result]]] = {}
+        self._measurements: dict[str, dict[str, tuple[Measurement, ...]]] = {}
+        self._points: dict[str, tuple[Point, ...]] = {}
+        self._preliminary: frozenset[str] = frozenset()
 
     def merge(self, results: Iterable[Result]) -> Series:
         """Return this series with `results` added; a result id that is already there changes nothing."""
@@ -61,12 +57,19 @@ class Series:
         return self._with(changed)
 
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
-        new = Series(self._versions, self._measurements, self._points)
+        new = Series()
+        new._versions, new._measurements, new._points = (
+            dict(self._versions),
+            dict(self._measurements),
+            dict(self._points),
+        )
         for analyte, slots in changed.items():
             new._versions[analyte] = {**self._versions.get(analyte, {}), **slots}
             folded = {slot: fold(versions.values()) for slot, versions in slots.items()}
             new._measurements[analyte] = {**self._measurements.get(analyte, {}), **folded}
             new._points[analyte] = _points(new._measurements[analyte].values())
+        waiting = {name for name in changed if any(point.preliminary for point in new._points[name])}
+        new._preliminary = (self._preliminary - changed.keys()) | waiting
         return new
 
     def __contains__(self, result: Result) -> bool:
@@ -76,6 +79,11 @@ class Series:
     def analytes(self) -> Iterable[str]:
         """Analytes of which any version is known."""
         return self._versions.keys()
+
+    @property
+    def preliminary_analytes(self) -> frozenset[str]:
+        """Analytes of which some value is still preliminary; mostly none."""
+        return self._preliminary
 
     def results(self) -> list[Result]:
         """Every version, ordered by analyte, collection time and id."""
