@@ -35,6 +35,8 @@ def _nadir(step: Step) -> dict[str, str]:
     lowest = step.nadir.raw if raw else step.nadir.confirmed
     found = {"nadir": shown(lowest.interval), "nadir_date": lowest.at.date().isoformat()}
     found["nadir_kind"] = "raw" if raw else "confirmed"
+    if not raw and step.reading.component != "dflc":
+        found["confirmed_nadir"] = found["nadir"]
     value, low = step.reading.interval.exact, lowest.interval.exact
     if value is None or low is None:
         return found

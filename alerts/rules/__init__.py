@@ -16,6 +16,7 @@ from alerts.rules import (
     k_low,
     k_repeat,
     lc_escape,
+    myeloma_defining_event,
     neut_low,
     plt_low,
     ren_aki,
@@ -23,12 +24,17 @@ from alerts.rules import (
     ren_halo,
     ren_lccn,
     ren_rise,
+    smm_evolving_hb,
+    smm_evolving_m,
     tls,
 )
 
 RULES: tuple[Rule, ...] = (
     bio.RULE,
     lc_escape.RULE,
+    smm_evolving_m.RULE,
+    smm_evolving_hb.RULE,
+    myeloma_defining_event.RULE,
     ca_high.RULE,
     ca_low.RULE,
     ren_aki.RULE,

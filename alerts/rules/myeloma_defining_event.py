@@ -1,0 +1,63 @@
+"""MYELOMA_DEFINING_EVENT: involved/uninvolved light chains >= 100 with involved >= 100 mg/L [R:17] (relapse 8): HIGH.
+
+For smouldering patients. Never ends by itself.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from alerts.clone import Chain
+from alerts.intervals import ratio
+from alerts.logic import Truth
+from alerts.myeloma.disease import disease
+from alerts.myeloma.flc import Pair, side_of
+from alerts.myeloma.notes import shown as written
+from alerts.myeloma.smouldering import defining_event, smouldering
+from alerts.rule import Judgement, Rule, View
+from alerts.severity import Severity
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a draw of both light chains taken while the patient is smouldering."""
+    known, judgements = disease(view), []
+    for pair in known.light:
+        chain = known.chain or side_of(view.pack, pair.ratio)
+        if chain is None or not smouldering(view, pair.kappa.at):
+            continue
+        node, point = defining_event(view.pack, pair, chain), pair.involved(chain)
+        truth = node.truth
+        judgements.append(
+            Judgement(
+                at=pair.kappa.at,
+                slot=point.result.slot,
+                truth=truth,
+                node=node,
+                level="MYELOMA_DEFINING_EVENT" if truth is Truth.TRUE else "",
+                severity=Severity.HIGH if truth is Truth.TRUE else None,
+                analyte=point.result.analyte,
+                value=None if point.result.comparator else point.result.value,
+                unit=point.result.unit,
+                flags=point.flags if truth is Truth.TRUE else (),
+                missing=(pair.uninvolved(chain).result.analyte,) if truth is Truth.INDETERMINATE else (),
+                possible=(Severity.HIGH,) if truth is Truth.INDETERMINATE else (),
+                facts=_facts(pair, chain) if truth is Truth.TRUE else {},
+            )
+        )
+    return judgements
+
+
+def _facts(pair: Pair, chain: Chain) -> dict[str, str]:
+    """The ratio for reading, to a whole number, half up; a bound where a chain is censored."""
+    quotient = ratio(pair.involved(chain).interval, pair.uninvolved(chain).interval)
+    exact = quotient.exact
+    return {"ratio": written(quotient) if exact is None else str(exact.quantize(Decimal(1), ROUND_HALF_UP))}
+
+
+RULE = Rule(
+    name="MYELOMA_DEFINING_EVENT",
+    family="relapse",
+    inputs=frozenset({"flck", "flcl", "sife"}),
+    judge=judge,
+    delivery="working_hours",
+)

@@ -1,0 +1,37 @@
+"""SMM_EVOLVING_M: M-protein or involved immunoglobulin rising in a smouldering patient [R:16] (relapse 8): MEDIUM.
+
+HIGH when the haemoglobin evolves too: 81.5 % then progressed within two years [R:16]. Never ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alerts.clone import heavy_chains
+from alerts.condition import Node
+from alerts.myeloma.evolving import first_met, judged
+from alerts.myeloma.smouldering import evolving_hb, evolving_m, samples
+from alerts.rule import Judgement, Rule, View
+from alerts.series import Point
+
+
+def found(view: View) -> Iterator[tuple[Point, Node]]:
+    """Serum M, then the immunoglobulin of the clone where its heavy chain is known."""
+    yield from evolving_m(view.pack, samples(view, "mspike"), serum_m=True)
+    for analyte in sorted(heavy_chains(view, view.as_of) & {"igg", "iga", "igm"}):
+        yield from evolving_m(view.pack, samples(view, analyte), serum_m=False)
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a sample taken while the patient is smouldering."""
+    other = first_met(view, evolving_hb(view.pack, samples(view, "hb")))
+    return judged(view, "SMM_EVOLVING_M", sorted(found(view), key=lambda item: item[0].at), other)
+
+
+RULE = Rule(
+    name="SMM_EVOLVING_M",
+    family="relapse",
+    inputs=frozenset({"mspike", "igg", "iga", "igm", "sife", "hb"}),
+    judge=judge,
+    delivery="working_hours",
+)

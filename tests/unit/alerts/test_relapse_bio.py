@@ -1,0 +1,169 @@
+"""BIO beyond the vectors: lines of therapy, plasma exchange, several components, clearing, words, speed."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+import pytest
+
+from alerts.evaluate import evaluate
+from alerts.logic import Truth
+from alerts.rules import bio
+from alerts.severity import Severity
+from tests.builders import context, days, fact, judge, result, view
+from tests.unit.alerts.relapse import bio_alerts, day, light, of_type, series, serum, state
+
+STORY = "0:40 28:8 56:8 84:13.1 112:13.5"
+
+
+@pytest.mark.parametrize("said", ["en", "sl"])
+def test_the_summary_names_rise_and_lowest_value_but_no_diagnosis(said: str) -> None:
+    (alert,) = bio_alerts(serum(STORY))
+    text = alert.summary[said]
+    numbers = "+5.5 (69 %)" if said == "en" else "+5,5 (69 %)"
+    assert numbers in text
+    assert len(text) < 140
+    assert not any(word in text.lower() for word in ("relapse", "recidiv", "ponovitev", "myeloma", "plazmocitom"))
+
+
+def test_facts_name_the_nadir_its_day_and_the_first_sample_of_progression() -> None:
+    (alert,) = bio_alerts(serum(STORY))
+    assert alert.facts["nadir"] == "8"
+    assert (
+        alert.facts["nadir_date"] == days(56).date().isoformat()
+        or alert.facts["nadir_date"] == days(28).date().isoformat()
+    )
+    assert (alert.facts["rise"], alert.facts["percent"]) == ("+5.5", "69")
+    assert alert.facts["pd_date"] == days(84).date().isoformat()
+    assert alert.facts["possible_basis"] == "confirmed_nadir"
+
+
+def test_the_grades_carry_the_days_of_their_samples() -> None:
+    (alert,) = bio_alerts(serum(STORY))
+    assert (day(alert.opened_at), day(alert.regraded_at)) == ("84", "112")
+    assert len(alert.slots) == 2
+
+
+def test_a_new_line_ends_the_old_progression_and_starts_from_its_own_baseline() -> None:
+    known = of_type("SERUM", fact("line_start", days(120)))
+    (old,) = bio_alerts(serum(f"{STORY} 150:12"), known=known)
+    assert (old.condition, old.clear_cause, day(old.cleared_at or days(0))) == ("cleared", "new_line", "150")
+    old, new = bio_alerts(serum(f"{STORY} 150:12 180:6 210:6 240:11.5"), known=known)
+    assert (old.clear_cause, new.level, new.facts["nadir"]) == ("new_line", "BIO_POSSIBLE", "6")
+
+
+def test_a_rise_over_the_new_baseline_at_once_is_a_new_episode() -> None:
+    known = of_type("SERUM", fact("line_start", days(120)))
+    old, new = bio_alerts(serum(f"{STORY} 150:19"), known=known)
+    assert (old.clear_cause, new.level, day(new.opened_at)) == ("new_line", "BIO_POSSIBLE", "150")
+
+
+def test_progression_suspected_before_a_new_line_may_be_confirmed_after_it() -> None:
+    known = of_type("SERUM", fact("line_start", days(90)))
+    (alert,) = bio_alerts(serum(STORY), known=known)
+    assert (alert.level, alert.facts["pd_date"]) == ("BIO_PD", days(84).date().isoformat())
+    assert state(bio_alerts(serum("0:40 28:8 56:8 84:13.1 112:9"), known=known)) == "BIO_POSSIBLE"
+
+
+def test_a_fall_after_plasma_exchange_clears_nothing() -> None:
+    exchange = of_type("SERUM", fact("plasma_exchange", days(100), days(100)))
+    samples = "0:40 28:8 56:8 84:13.1 101:6"
+    assert state(bio_alerts(serum(samples))) == "CLOSED_NOT_CONFIRMED"
+    (alert,) = bio_alerts(serum(samples), known=exchange)
+    assert (alert.level, alert.condition) == ("BIO_POSSIBLE", "active")
+    (alert,) = bio_alerts(serum(f"{samples} 130:13.3"), known=exchange)
+    assert alert.level == "BIO_PD"
+
+
+def test_a_significant_rise_without_progression_ends_after_two_samples_twelve_hours_apart() -> None:
+    samples = "0:60 28:45 56:45 84:55 112:55.2 140:46"
+    (alert,) = bio_alerts(serum(samples))
+    assert (alert.level, alert.condition) == ("BIO_SIGNIFICANT", "active")
+    (alert,) = bio_alerts(serum(samples + " 140.4:46"))
+    assert alert.condition == "active"
+    (alert,) = bio_alerts(serum(samples + " 140.5:46"))
+    assert (alert.condition, alert.clear_cause) == ("cleared", "")
+
+
+def test_serum_and_urine_are_followed_side_by_side() -> None:
+    urine = series("umprot", "0:1000 28:50 56:50 84:300 112:310")
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:9 112:9"), urine)
+    assert (alert.level, alert.analyte) == ("BIO_PD", "umprot")
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1 112:9"), urine)
+    assert (alert.level, alert.analyte) == ("BIO_PD", "umprot")
+
+
+def test_a_lone_light_chain_leaves_the_question_open() -> None:
+    chains = light("0:900/10 28:100/10 56:100/10")
+    outcome = judge(bio.RULE, chains, result("flck", "400", days(84)))
+    assert [(u.missing, u.collected_at) for u in outcome.undetermined] == [(("flcl",), days(84))]
+    assert outcome.alerts == ()
+
+
+def test_a_new_light_chain_method_starts_a_new_series() -> None:
+    old = light("0:900/10 28:100/10 56:100/10")
+    new = [result(n, v, days(84), method="N Latex") for n, v in (("flck", "300"), ("flcl", "10"))]
+    earlier = [result(r.analyte, r.value, r.collected_at, method="Freelite") for r in old]
+    assert state(bio_alerts(earlier, new)) == "NONE"
+    assert state(bio_alerts(old, new)) == "BIO_POSSIBLE"  # an unnamed method is not another one
+
+
+def test_preliminary_values_say_nothing() -> None:
+    prelim = result("mspike", "20", days(84), status="P")
+    assert bio_alerts(serum("0:40 28:8 56:8"), prelim) == []
+
+
+def test_a_modifier_of_unknown_name_raises_nothing() -> None:
+    (alert,) = bio_alerts(serum(STORY), known=of_type("SERUM", fact("modifier", code="left_handed")))
+    assert alert.severity is Severity.MEDIUM
+    (alert,) = bio_alerts(serum(STORY), known=of_type("SERUM", fact("modifier", value="high_organ_risk")))
+    assert alert.severity is Severity.HIGH
+
+
+def test_a_verdict_ends_with_its_episode() -> None:
+    organ = [result("hb", "95", days(84))]
+    known = of_type("SERUM", fact("verdict", days(90), code="CLIN_RELAPSE"))
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), organ, known=known)
+    assert alert.level == "CLIN_RELAPSE"
+    first, second = bio_alerts(serum("0:40 28:8 56:8 84:13.1 112:8 140:14"), organ, known=known)
+    assert (first.clear_cause, second.level) == ("not_confirmed", "CLIN_POSSIBLE")
+
+
+def test_every_reading_gives_one_judgement_and_any_arrival_order_the_same() -> None:
+    results = serum("0:40 28:8 56:8 84:13.1 112:8")
+    told = {tuple(map(str, bio.RULE.judge(view(list(order))))) for order in itertools.permutations(results)}
+    assert len(told) == 1
+    assert len(bio.RULE.judge(view(results))) == len(results)
+
+
+def test_a_censored_value_that_cannot_be_excluded_is_told_as_possible() -> None:
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:<=13"))
+    assert (alert.level, alert.reasons.truth) == ("BIO_POSSIBLE", Truth.TRUE)
+
+
+def test_all_rules_together_raise_no_failure() -> None:
+    outcome = evaluate(view(serum(STORY), light("0:900/10 28:100/10"), context=context(sex="F")))
+    assert outcome.failed == {}
+
+
+def test_the_cost_grows_with_the_number_of_samples_only() -> None:
+    """Comparisons, counted rather than timed: ten times the samples, about ten times the work."""
+    few, many = (_work(count) for count in (40, 400))
+    assert many < 12 * few
+
+
+def _work(count: int) -> int:
+    calls = 0
+    long = view(serum(" ".join(f"{28 * n}:{40 if n < 2 else 8}" for n in range(count))))
+
+    def counting(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(counting)
+    try:
+        bio.RULE.judge(long)
+    finally:
+        sys.setprofile(None)
+    return calls
