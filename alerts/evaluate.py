@@ -39,8 +39,8 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES, *, derived: bool = True)
             failed[rule.name] = f"{type(error).__name__}: {error}"
             continue
         episodes = fold(judgements, view.pack.clearing.get(rule.name, DEFAULT_CLEARING))
-        alerts += [_alert(view, rule, episode) for episode in _told_apart(episodes)]
-        undetermined += _open_question(rule, judgements)
+        alerts += [alert_of(view, rule, episode) for episode in told_apart(episodes)]
+        undetermined += open_question(rule, judgements)
     return Evaluation(
         alerts=tuple(sorted(alerts, key=lambda a: (a.rule, a.opened_at, a.alert_id))),
         derived=_derived(view, failed) if derived else (),
@@ -57,13 +57,14 @@ def _derived(view: View, failed: dict[str, str]) -> tuple[Derived, ...]:
         return ()
 
 
-def _open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermined]:
+def open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermined]:
+    """The rule, when the newest sample leaves it INDETERMINATE."""
     if judgements and judgements[-1].truth is Truth.INDETERMINATE:
         last = judgements[-1]
         yield Undetermined(rule=rule.name, collected_at=last.at, missing=last.missing, possible=last.possible)
 
 
-def _told_apart(episodes: Iterable[Episode]) -> Iterable[Episode]:
+def told_apart(episodes: Iterable[Episode]) -> Iterable[Episode]:
     """A slot used for two collections (`slot_conflict`) may open two episodes; the later one's anchor says when."""
     seen: set[str] = set()
     for episode in episodes:
@@ -74,7 +75,8 @@ def _told_apart(episodes: Iterable[Episode]) -> Iterable[Episode]:
         yield msgspec.structs.replace(episode, anchor=anchor)
 
 
-def _alert(view: View, rule: Rule, episode: Episode) -> AlertState:
+def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:
+    """The episode as an alert, with its texts."""
     episode = msgspec.structs.replace(episode, last=complete(view, episode.last))
     last, grade = episode.last, episode.grade
     return AlertState(

@@ -14,6 +14,7 @@ from alerts.context import Context
 from alerts.logic import Truth
 from alerts.series import Series
 from alerts.severity import Severity
+from alerts.stepping import Walk
 from alerts.thresholds import Pack
 
 Family = Literal[
@@ -79,15 +80,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Class of HIGH and below; CRITICAL is always `now` (behaviour 4)."""
 
 
-def at_samples(
-    triggers: Iterable[str], judge_at: Callable[[View, datetime], Judgement | None]
-) -> Callable[[View], list[Judgement]]:
-    """A rule that looks at one collection time after the other: every time at which any trigger has a value."""
-    names = tuple(triggers)
+def at_samples(triggers: Iterable[str], judge_at: Callable[[View, datetime], Judgement | None]) -> Walk:
+    """A rule that looks at one collection time after the other: every time at which any trigger has a value.
 
-    def judge(view: View) -> list[Judgement]:
-        times = sorted({point.at for name in names for point in view.series.points(name)})
-        found = (judge_at(view, time) for time in times)
-        return [judgement for judgement in found if judgement is not None]
-
-    return judge
+    `judge_at` may read anything before the sample, and at most `stepping.AHEAD` after it.
+    """
+    return Walk(triggers, lambda view, at, _: (None, judge_at(view, at)))

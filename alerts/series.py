@@ -105,6 +105,16 @@ class Series:
         index = bisect_left(points, time, key=_time)
         return points[index] if index < len(points) and points[index].at == time else None
 
+    def after(self, analyte: str, time: datetime | None) -> Sequence[Point]:
+        """Values taken after `time` (all when None), in collection order."""
+        points = self.points(analyte)
+        return points if time is None else points[bisect_right(points, time, key=_time) :]
+
+    def reach(self, results: Iterable[Result]) -> datetime | None:
+        """The earliest collection time that adding `results` can change: theirs, and those of their slots till now."""
+        touched = ((r, self._versions.get(r.analyte, {}).get(r.slot, {})) for r in results)
+        return min((one.collected_at for result, known in touched for one in (result, *known.values())), default=None)
+
     def before(self, analyte: str, time: datetime, within: timedelta | None = None) -> Sequence[Point]:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""
         points = self.points(analyte)

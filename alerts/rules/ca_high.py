@@ -5,6 +5,8 @@ No second sample is needed. CRITICAL above 3.4, or above 3.0 with kidney injury 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from alerts.calcium_basis import Reading, Sample, earlier
@@ -15,8 +17,8 @@ from alerts.kidney import aki_stage_in_force
 from alerts.logic import Truth
 from alerts.pseudohypercalcaemia import Suppression, protein_may_bind
 from alerts.rule import Judgement, Rule, View
-from alerts.samples import times
 from alerts.severity import Severity
+from alerts.stepping import Walk
 
 
 def _grades(view: View, reading: Reading) -> Grades:
@@ -87,15 +89,10 @@ SIDE = Side(
 )
 
 
-def _judge(view: View) -> list[Judgement]:
-    """In collection order, because a value once shown to be pretended quiets the next ones for a while."""
-    suppression, found = Suppression(), []
-    for at in times(view, ("ca", "ca_adj", "ica")):
-        pair = settled(view, at, lambda sample: _at_sample(view, sample))
-        if pair is not None:
-            suppression, judgement = suppression.after(view, *pair)
-            found.append(judgement)
-    return found
+def _step(view: View, at: datetime, suppression: Suppression) -> tuple[Suppression, Judgement | None]:
+    """A value once shown to be pretended quiets the next ones for a while."""
+    pair = settled(view, at, lambda sample: _at_sample(view, sample))
+    return suppression.after(view, *pair) if pair else (suppression, None)
 
 
 def _at_sample(view: View, sample: Sample) -> Judgement:
@@ -130,6 +127,6 @@ RULE = Rule(
     name="CA_HIGH",
     family="hypercalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb", "creat", "tp", "mspike"}),
-    judge=_judge,
+    judge=Walk(("ca", "ca_adj", "ica"), _step, Suppression()),
     delivery="now",
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from alerts.calcium_basis import Reading
 from alerts.calcium_judging import Grades, Side, judge, settled
 from alerts.condition import Node, compare
-from alerts.rule import Judgement, Rule, View
-from alerts.samples import times
+from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.severity import Severity
 
 
@@ -46,15 +47,15 @@ SIDE = Side(
 )
 
 
-def _judge(view: View) -> list[Judgement]:
-    found = (settled(view, at, lambda s: judge(SIDE, view, s)) for at in times(view, ("ca", "ca_adj", "ica")))
-    return [pair[1] for pair in found if pair is not None]
+def _judge(view: View, at: datetime) -> Judgement | None:
+    pair = settled(view, at, lambda sample: judge(SIDE, view, sample))
+    return pair[1] if pair else None
 
 
 RULE = Rule(
     name="CA_LOW",
     family="hypocalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb"}),
-    judge=_judge,
+    judge=at_samples(("ca", "ca_adj", "ica"), _judge),
     delivery="now",
 )

@@ -1,0 +1,100 @@
+"""The quick way equals the plain way: any batches in any order, corrections and deletions of old samples included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.evaluate import evaluate
+from alerts.memo import Memo, ask_again
+from alerts.result import Result
+from alerts.rule import Rule, View
+from alerts.rules import RULES, ca_high
+from alerts.series import Series
+from tests.builders import hours, points, result, view
+
+VALUES = {
+    "ca": ["2.2", "2.9", "3.2", "1.75"], "alb": ["30", "40", "52"], "ica": ["0.95", "1.2", "1.6"], "tp": ["70", "110"],
+    "ca_adj": ["2.4", "2.8"], "creat": ["80", "130", "400"], "k": ["2.4", "4.5", "6.7"], "hb": ["68", "95", "130"],
+    "hi": ["0.1", "6"], "plt": ["20", "200"], "neut": ["0.4", "3"], "visc": ["1.5", "4.2"], "igm": ["20", "65"],
+    "mspike": ["8", "14", "42"], "flck": ["20", "900"], "flcl": ["15"], "urate": ["300", "500"], "phos": ["1", "2"],
+}  # fmt: skip
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[list[Result]]:
+    """Reports of one to four results, collected within four weeks, arriving in any order."""
+    return [draw(st.lists(_version(), min_size=1, max_size=4)) for _ in range(draw(st.integers(1, 7)))]
+
+
+@st.composite
+def _version(draw: st.DrawFn) -> Result:
+    analyte, status = draw(st.sampled_from(sorted(VALUES))), draw(st.sampled_from("FFFFFCDPU"))
+    at = hours(12 * draw(st.integers(0, 56)))
+    value = draw(st.sampled_from(VALUES[analyte])) if status in "FCP" else None
+    return result(analyte, value, at, status=status, version=hours(draw(st.integers(700, 705))))
+
+
+def quick(found: list[list[Result]], rule: Rule) -> Memo:
+    """The rule asked after every batch, each time only from where the batch reaches."""
+    series, memo = Series(), None
+    for batch in found:
+        since = series.reach(batch)
+        series = series.merge(batch)
+        memo = ask_again(_with(series), rule, memo, since)
+    assert memo is not None
+    return memo
+
+
+def _with(series: Series) -> View:
+    return msgspec.structs.replace(view(), series=series)
+
+
+@settings(max_examples=120, deadline=None)
+@given(batches())
+def test_the_quick_way_equals_the_plain_way_for_every_rule(found: list[list[Result]]) -> None:
+    everything = [one for batch in found for one in batch]
+    plain = evaluate(view(everything), derived=False)
+    assert plain.failed == {}
+    memos = [quick(found, rule) for rule in RULES]
+    alerts = sorted((a for memo in memos for a in memo.alerts), key=lambda a: (a.rule, a.opened_at, a.alert_id))
+    assert tuple(alerts) == plain.alerts
+    assert tuple(u for memo in memos for u in memo.undetermined) == plain.undetermined
+
+
+class _Counted:
+    """Counts the samples that a rule looks at."""
+
+    def __init__(self, series: Any) -> None:
+        self.looked, self._series = set[Any](), series
+
+    def at(self, analyte: str, time: Any) -> Any:
+        self.looked.add(time)
+        return self._series.at(analyte, time)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._series, name)
+
+
+@pytest.mark.parametrize("length", [10, 400])
+def test_a_new_sample_is_judged_with_few_others_however_long_the_history(length: int) -> None:
+    old = points("ca_adj", " ".join(f"{24 * n}:2.4" for n in range(length)))
+    memo = ask_again(view(old), ca_high.RULE, None, None)
+    new = result("ca_adj", "2.9", hours(24 * length))
+    series = Series().merge(old)
+    counted = _Counted(series.merge([new]))
+    again = ask_again(msgspec.structs.replace(view(), series=counted), ca_high.RULE, memo, series.reach([new]))
+    assert [alert.severity for alert in again.alerts] == ["HIGH"]
+    assert len(counted.looked) <= 5
+
+
+def test_reach_knows_where_a_correction_moved_a_sample_from_and_to() -> None:
+    before = Series().merge([result("ca", "2.9", hours(50), slot="S")])
+    moved = result("ca", "2.9", hours(90), slot="S", status="C", version=hours(99))
+    assert before.reach([moved]) == hours(50)
+    assert before.reach([result("ca", "2.9", hours(20), slot="T")]) == hours(20)
+    assert before.reach([]) is None
