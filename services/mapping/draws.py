@@ -43,8 +43,7 @@ class Draws:
                 or meaning.value is None
             ):
                 continue
-            if item.status in VALUED:
-                self._keep(item, meaning.value)
+            self._keep(item, meaning.value)
 
     def _keep(self, item: Item, value: Decimal) -> None:
         key = (item.draw, item.row.id)

@@ -1,7 +1,8 @@
 """Immunofixation texts to `negative`, `positive`, `positive:IgG-kappa` or `indeterminate` (analytes 1).
 
-Several clones are joined with `+`, free chains alone are `FLC-kappa`. A text that both names a chain and denies or
-doubts something is `indeterminate`: a person reads it.
+Several clones are joined with `+`, free chains alone are `FLC-kappa`. Only texts of
+which every word is understood count: one that denies or doubts has a word more, and is `indeterminate`: a person
+reads it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,12 @@ import re
 
 from schemas.texts import plain, read_text
 
-_NEGATIVE = frozenset({"negative", "negativna", "negativen", "n", "nd", "normal", "normalno"}) - {"n", "nd"}
+_NEGATIVE = frozenset({"negative", "negativna", "negativen"})
 _POSITIVE = frozenset({"positive", "pozitivno", "pozitivna", "pozitiven", "pos", "poz", "detected"})
 _LIGHT = r"(?P<light>kappa|kapa|lambda|κ|λ)"
 _CLONE = re.compile(rf"\b(?P<heavy>ig[gamde])\b[\s\-_/,:()]*(?:type |tip |tipa )?{_LIGHT}(?!\w)")
 _FREE = re.compile(
     rf"\b(?:free(?: light chains?)?|proste(?: lahke)?(?: verige)?|flc|bence[ -]jones)[\s\-_/,:()]*{_LIGHT}(?!\w)"
-)
-_DOUBT = re.compile(
-    r"\b(?:no|not|non|none|without|never|ni|niso|brez|ne|neg\w*|absent|possible|possibly|suspected|suspicious|cannot|"
-    r"equivocal|indeterminate|probable|sum|sumljiv\w*|mozn\w*|verjetn\w*|nejasn\w*|unclear|faint\?|vs|or|ali)\b|\?"
 )
 _NAMES = {"kappa": "kappa", "kapa": "kappa", "κ": "kappa", "lambda": "lambda", "λ": "lambda"}
 _FILLER = re.compile(
@@ -37,7 +34,7 @@ def read_immunofixation(text: str) -> str:
         return "positive"
     clones = _clones(said)
     rest = _FILLER.sub("", _FREE.sub("", _CLONE.sub("", said)))
-    if not clones or rest or _DOUBT.search(said):
+    if not clones or rest:
         return "indeterminate"
     return "positive:" + "+".join(clones)
 

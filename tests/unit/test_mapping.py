@@ -116,6 +116,18 @@ def test_one_order_and_code_twice_without_a_difference_is_quarantined_unless_it_
     assert len({r.result_id for r in same}) == 1
 
 
+def test_a_quarantined_item_names_its_slot_where_it_has_one() -> None:
+    (item,) = map_report(report(calcium("99"))).quarantined
+    assert item.slot == one(calcium()).slot, "the item closes when an acceptable result of this slot arrives"
+    repeated = map_report(report(calcium("2.81"), calcium("3.9"))).quarantined
+    assert {item.slot for item in repeated} == {""}
+
+
+def test_a_bound_below_zero_is_no_quantity() -> None:
+    below = Quantity(number="-1", comparator=">")
+    assert reason(result("33358-3", below, "g/L")) == ["outside_hard_limit"]
+
+
 def test_provenance_and_mapping_version_are_kept() -> None:
     mapped = one(calcium())
     assert (mapped.source.segment, mapped.source.offset, mapped.source.length) == (5, 100, 40)
@@ -271,7 +283,12 @@ def test_a_coded_number_is_not_read_as_a_number() -> None:
 
 @pytest.mark.parametrize(
     ("number", "comparator", "expected"),
-    [("1", "<", "looks_like_mg_dl"), ("3000.1", ">", "outside_hard_limit"), ("10", "~", "ambiguous_number")],
+    [
+        ("-1", ">", "outside_hard_limit"),
+        ("1", "<", "looks_like_mg_dl"),
+        ("3000.1", ">", "outside_hard_limit"),
+        ("10", "~", "ambiguous_number"),
+    ],
 )
 def test_bounds_are_checked_like_numbers(number: str, comparator: str, expected: str) -> None:
     assert reason(result("14682-9", Quantity(number=number, comparator=comparator), "umol/L")) == [expected]
