@@ -284,7 +284,6 @@ def test_a_coded_number_is_not_read_as_a_number() -> None:
 @pytest.mark.parametrize(
     ("number", "comparator", "expected"),
     [
-        ("-1", ">", "outside_hard_limit"),
         ("1", "<", "looks_like_mg_dl"),
         ("3000.1", ">", "outside_hard_limit"),
         ("10", "~", "ambiguous_number"),
