@@ -21,6 +21,7 @@ DERIVERS: tuple[Deriver, ...] = (
     derived_myeloma.flc_ratio,
     derived_myeloma.dflc,
     derived_myeloma.response,
+    derived_myeloma.antibody_interference,
 )
 """Each gives all its values in collection order; the tuple is the order of the output."""
 

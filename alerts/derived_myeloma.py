@@ -1,18 +1,20 @@
-"""Derived values of the clone: patient type, confirmed nadir, doubling time, FLC ratio, dFLC, response (design 4.4)."""
+"""Derived values of the clone (design 4.4): type, nadir, doubling time, light chains, response, antibodies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from alerts.alert import Derived
 from alerts.logic import Interval
+from alerts.myeloma.antibody import exposure, interference, isotype
 from alerts.myeloma.assessing import Assessed, assessed
 from alerts.myeloma.disease import courses, disease
 from alerts.myeloma.doubling import POINTS, doubling, usable
 from alerts.myeloma.flc import side_of
 from alerts.myeloma.notes import shown
-from alerts.myeloma.readings import UNITS
+from alerts.myeloma.readings import UNITS, evaluable
 from alerts.myeloma.response import Category
 from alerts.rule import View
 
@@ -91,6 +93,24 @@ def response(view: View) -> Iterable[Derived]:
             method="imwg-2016",
             flag="" if item.alone is None or item.alone == item.confirmed else f"unconfirmed_{item.alone.name}",
         )
+
+
+def antibody_interference(view: View) -> Iterable[Derived]:
+    """At each serum immunofixation; the flag `cr_not_assessable` says that a new band is not held against a CR."""
+    stated = [isotype(f"{entry.code} {entry.value}") for entry in view.context.of("isotype")]
+    original = next((found for found in stated if found), None)
+    days = timedelta(days=int(view.pack["response.together_days"]))
+    for point in view.series.points("sife"):
+        coded = point.result.coded.casefold()
+        if point.preliminary or not coded.startswith(("positive", "negative")):
+            continue
+        band = isotype(coded) if coded.startswith("positive") else None
+        original = original or band
+        serum = view.series.newest("mspike", point.at, days)
+        known = serum.interval if serum and evaluable(serum) else None
+        found = interference(view.pack, original, band, exposure(view, point.at), known)
+        flag = "cr_not_assessable" if found.blocks else ""
+        yield Derived(name="antibody_interference", value=found, collected_at=point.at, analyte="sife", flag=flag)
 
 
 def _word(item: Assessed) -> str:
