@@ -1,0 +1,102 @@
+"""Trends of many patients, worked out from their results and kept until the patient's record changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from alerts.alert import Derived
+from alerts.context import Context
+from alerts.derived import derive
+from alerts.result import Result
+from alerts.rule import View
+from alerts.series import Point, Series
+from alerts.thresholds import default_pack
+from services.board.reading import patients
+from services.board.records import Dot, PatientRow, Trend
+
+KEPT = 2_000
+"""Patients whose trends are remembered."""
+ADJUSTED = ("adjusted_calcium", "ca_adj")
+Trends = dict[str, Trend]
+
+
+class TrendReader:
+    """Reads what is new, remembers the rest by the patient's series version."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, tuple[int, Trends]] = OrderedDict()
+
+    async def read(self, conn: AsyncConnection[Any], rows: Sequence[PatientRow]) -> dict[int, Trends]:
+        """Trends of each patient by analyte."""
+        stale = [row for row in rows if self._kept.get(row.id, (-1,))[0] != row.series_version]
+        found = await _results(conn, [row.id for row in stale]) if stale else {}
+        for row in stale:
+            self._kept[row.id] = (row.series_version, trends(found[row.id], row))
+            self._kept.move_to_end(row.id)
+        made = {row.id: self._kept[row.id][1] for row in rows}
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return made
+
+
+async def _results(conn: AsyncConnection[Any], roots: list[int]) -> dict[int, list[Result]]:
+    root_of = await patients.members(conn, roots)
+    cursor = await conn.execute("SELECT patient_id, body FROM result WHERE patient_id = ANY(%s)", (list(root_of),))
+    found: dict[int, list[Result]] = defaultdict(list)
+    for patient_id, body in await cursor.fetchall():
+        found[root_of[patient_id]].append(msgspec.json.decode(bytes(body), type=Result))
+    return found
+
+
+def trends(results: Iterable[Result], row: PatientRow) -> Trends:
+    """Every analyte with a number, and what is derived; winners only, as the rules see them."""
+    series = Series().merge(results)
+    found = {analyte: _measured(analyte, series.points(analyte)) for analyte in sorted(series.analytes)}
+    found["adjusted_calcium"] = _derived(_derive(series, row))
+    return {name: trend for name, trend in found.items() if trend is not None}
+
+
+def _measured(analyte: str, points: Sequence[Point]) -> Trend | None:
+    dots = tuple(_dot(point) for point in points if point.result.value is not None)
+    newest = [point.result for point in points if point.result.value is not None][-1:]
+    if not newest:
+        return None
+    last = newest[0]
+    return Trend(analyte=analyte, unit=last.unit, dots=dots, low=last.reference_low, high=last.reference_high)
+
+
+def _dot(point: Point) -> Dot:
+    result = point.result
+    flags = tuple(sorted({*point.flags, *(["preliminary"] if point.preliminary else [])}))
+    return Dot(
+        at=point.at, value=result.value or Decimal(0), comparator=result.comparator or "", flags=flags,
+        result_id=result.result_id, status=result.status.value,
+    )  # fmt: skip
+
+
+def _derive(series: Series, row: PatientRow) -> list[Derived]:
+    """Only values that need no context are taken from here, so an empty one is given."""
+    view = View(patient=row.public_id, series=series, context=Context(), pack=default_pack(), as_of=datetime.now(UTC))
+    return [derived for derived in derive(view) if derived.name in ADJUSTED]
+
+
+def _derived(derived: list[Derived]) -> Trend | None:
+    by_time = {one.collected_at: one for one in reversed(derived)}  # of several at one time the first stands
+    dots = tuple(Dot(at=at, value=Decimal(by_time[at].value)) for at in sorted(by_time))
+    return Trend(analyte="adjusted_calcium", unit=derived[0].unit or "mmol/L", dots=dots) if dots else None
+
+
+def calcium(found: Trends) -> Trend | None:
+    """Adjusted where it could be derived for the newest sample, else total: never a mixture in one line."""
+    candidates = [found[name] for name in (*ADJUSTED, "ca") if name in found]
+    return max(candidates, key=lambda trend: trend.last.at, default=None)
+
+
+__all__ = ["TrendReader", "Trends", "calcium", "trends"]

@@ -1,0 +1,137 @@
+"""What the API says: opaque patient ids only, numbers as exact decimal text, times in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from alerts.severity import Severity
+from services.board.reasons import Change, Row
+from services.board.records import AlertRow, PatientRow, Trend
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """The present state of an alert."""
+
+    alert_id: UUID
+    patient: str
+    """Opaque id."""
+    version: int
+    family: str
+    rule: str
+    level: str
+    severity: Severity
+    condition: str
+    response: str
+    flags: list[str]
+    opened_at: datetime
+    regraded_at: datetime
+    cleared_at: datetime | None
+    sampled_at: datetime
+    analyte: str
+    value: Decimal | None
+    unit: str
+    summary: dict[str, str]
+    rule_pack: str
+    late: bool
+    superseded_by: UUID | None
+    code: str
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    acknowledgement_expires_at: datetime | None
+    changed_at: datetime
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """Who it is and where."""
+
+    patient: str
+    family: str
+    given: str
+    birth_date: str
+    sex: str
+    ward: str
+    bed: str
+    place_at: datetime | None
+    incomplete: dict[str, str]
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Every trend of a patient."""
+
+    patient: str
+    series: list[Trend]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an alert holds and what would have stopped it."""
+
+    alert_id: UUID
+    rule: str
+    rule_pack: str
+    draft: bool
+    reasons: list[Row]
+    stopped_by: list[tuple[Change, ...]]
+    unknown: list[str]
+    results: list[str]
+    facts: dict[str, str]
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a deciding result stands in the message."""
+
+    result_id: str
+    analyte: str
+    segment: int
+    offset: int
+    length: int
+
+
+class SourceMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message behind the alert; `raw` is base64 of the bytes kept."""
+
+    event_id: UUID
+    format: str
+    sender: str
+    message_id: str
+    message_type: str
+    received_at: datetime
+    sha256: str
+    charset: str
+    raw: bytes
+    deciding: list[Segment]
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The version that was read, and what is being done."""
+
+    version: int
+    note: str = ""
+
+
+class Comment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A note for the alert's log."""
+
+    note: str
+
+
+class NumberSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A hospital number, exactly."""
+
+    number: str
+
+
+def alert(row: AlertRow) -> Alert:
+    """Without the internal id."""
+    fields = msgspec.structs.asdict(row)
+    return Alert(patient=row.public_id, **{name: fields[name] for name in Alert.__struct_fields__ if name in fields})
+
+
+def patient(row: PatientRow) -> Patient:
+    """Without the internal id."""
+    fields = msgspec.structs.asdict(row)
+    named = {name: fields[name] for name in Patient.__struct_fields__ if name in fields}
+    return Patient(patient=row.public_id, **named)
