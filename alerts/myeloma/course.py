@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import IntEnum
 
 import msgspec
 
-from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
-from alerts.logic import Truth
+from alerts.condition import Node, Quantity, all_of, any_of, fact
+from alerts.logic import Interval, Truth
 from alerts.myeloma import progression, significant
 from alerts.myeloma.lines import line_of
 from alerts.myeloma.nadir import Nadir
@@ -57,7 +58,8 @@ class Tests(msgspec.Struct, frozen=True, kw_only=True):
     against: Reading | None = None
     """The sample just before it."""
     nadir: Nadir | None = None
-    floor: Node | None = None
+    large: bool = False
+    """The rise over the lowest value may reach the smallest limit."""
     confirmed: Node | None = None
     raw: Node | None = None
     b: Node | None = None
@@ -93,6 +95,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """First reading of a new line of therapy: what was in force before it no longer is."""
     carried: bool = False
     """PD of the line before, confirmed by this sample."""
+    large: bool = False
+    """The rise over the lowest value may reach the component's smallest limit."""
     node: Node
     nadir: Nadir | None = None
 
@@ -152,13 +156,13 @@ class Course:
 
     def _tests(self, reading: Reading, nadir: Nadir) -> Tests:
         """All tests of this sample; none but the first when the rise over the lowest value is too small for any."""
-        pack, kind, value = self._pack, self._kind, reading.quantity
-        raw = nadir.quantity(nadir.raw, "raw")
-        floor = compare(progression.rise(raw, value), pack.limit(kind.floor))
+        pack, kind = self._pack, self._kind
         against = nadir.previous
-        tests = Tests(reading=reading, against=against, nadir=nadir, floor=floor)
-        if floor.truth is Truth.FALSE or not self._applies(reading.at):
+        large = not _below(pack[kind.floor], nadir.raw.interval, reading.interval)
+        tests = Tests(reading=reading, against=against, nadir=nadir, large=large)
+        if not large or not self._applies(reading.at):
             return tests
+        raw, value = nadir.quantity(nadir.raw, "raw"), reading.quantity
         low = nadir.quantity(nadir.confirmed, "confirmed")
         criterion = kind.criterion
         return msgspec.structs.replace(
@@ -233,6 +237,7 @@ class Course:
             not_imwg=self._not_imwg(tests),
             new_line=self._crossed,
             carried=carried is not None,
+            large=tests.large,
             node=_tree(tests, nodes, met=bool(basis)),
             nadir=old.nadir if old else tests.nadir,
         )
@@ -277,6 +282,11 @@ def course(
     return steps
 
 
+def _below(floor: Decimal, lowest: Interval, value: Interval) -> bool:
+    """The rise over the lowest value is certainly less than the floor."""
+    return value.high is not None and value.high - lowest.low < floor
+
+
 def _differs(known: str, method: str) -> bool:
     return bool(known and method) and known.casefold() != method.casefold()
 
@@ -285,7 +295,7 @@ def _tree(tests: Tests, confirmed: list[Node], *, met: bool) -> Node:
     """The reasons: what is confirmed and what this sample meets; of a sample that meets nothing all that was asked."""
     asked = [n for n in (tests.confirmed, tests.raw, tests.b, tests.from_previous) if n is not None]
     if not asked and not confirmed:
-        return tests.floor or fact("no_reference", Truth.FALSE, tests.reading.results)
+        return fact("rise_too_small_for_any_limit", Truth.FALSE, tests.reading.results)
     shown = [n for n in asked if n.truth is not Truth.FALSE] if met else asked
     nodes = [*confirmed, *shown]
     open_only = met and not any(n.truth is Truth.TRUE for n in nodes)

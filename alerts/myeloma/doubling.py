@@ -6,7 +6,9 @@ The last three values that are quantified and above zero; doubling time = ln 2 /
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +18,7 @@ from alerts.thresholds import Pack
 
 POINTS = 3
 _DAY = Decimal(86400)
+_SECOND = timedelta(seconds=1)
 
 
 class Doubling(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +54,15 @@ def usable(reading: Reading) -> bool:
 
 def _days(used: Sequence[Reading]) -> Decimal | None:
     """Ln 2 over the slope; None when the slope is zero or less."""
-    times = [Decimal((r.at - used[0].at).total_seconds()) / _DAY for r in used]
-    logs = [r.interval.low.ln() for r in used]
+    return _fit(tuple(((r.at - used[0].at) // _SECOND, r.interval.low) for r in used))
+
+
+@lru_cache(maxsize=65536)
+def _fit(points: tuple[tuple[int, Decimal], ...]) -> Decimal | None:
+    """Least squares through (seconds, M); kept, because a logarithm in decimals is dear and old points never change."""
     zero = Decimal(0)
+    times = [Decimal(seconds) / _DAY for seconds, _ in points]
+    logs = [value.ln() for _, value in points]
     mean_time, mean_log = sum(times, zero) / len(times), sum(logs, zero) / len(logs)
     spread = sum(((t - mean_time) ** 2 for t in times), zero)
     product = sum(((t - mean_time) * (y - mean_log) for t, y in zip(times, logs, strict=True)), zero)

@@ -53,9 +53,7 @@ def _time(step: Step) -> datetime:
 def _judge(view: View, known: Disease, step: Step, last: Node | None, in_pd: bool) -> tuple[Judgement, Node]:
     reading, nadir = step.reading, step.nadir
     excluded = _excluded(known, step, in_pd=in_pd)
-    node = excluded or (escape(view.pack, nadir, reading) if nadir else step.node)
-    if step.node.kind == "compare" and step.node.truth is Truth.FALSE and not excluded:
-        node = step.node  # the rise is too small for any limb: nothing else need be asked
+    node = excluded or (escape(view.pack, nadir, reading) if nadir and step.large else step.node)
     confirmed = node.truth is Truth.TRUE and last is not None and last.truth is Truth.TRUE
     tree = all_of(last, node, name="lc_escape") if confirmed and last else node
     judgement = _judgement(step, tree, node.truth)
