@@ -11,6 +11,11 @@ import pytest
 import yaml
 
 import schemas
+from alerts.context import Context
+from alerts.evaluate import evaluate
+from alerts.rule import View
+from alerts.series import Series
+from alerts.thresholds import default_pack
 from schemas import identity, json_schema
 from schemas.alert import decode_alert, encode_alert
 from schemas.codec import decode_event, encode_event
@@ -119,6 +124,22 @@ def test_lab_report_maps_to_what_its_name_promises(path: Path) -> None:
     said += [f"! {q.reason} {q.value} {q.would_be}" for q in mapped.quarantined]
     assert said == EXPECTED[path.stem]
     assert len(said) - mapped.derived + len(mapped.ignored) == len(event.results)
+
+
+def test_all_examples_of_the_patient_together_go_through_the_rules() -> None:
+    """Every version of every example at once: no rule may stumble over a text, a bound or a withdrawal."""
+    events = [event for path in EVENTS if isinstance(event := decode_event(path.read_bytes()), LabReport)]
+    results = [result for event in events for result in map_report(event).results]
+    view = View(
+        patient="MADEUP|1001",
+        series=Series().merge(results),
+        context=Context(),
+        pack=default_pack(),
+        as_of=max(result.received_at for result in results),
+    )
+    evaluation = evaluate(view)
+    assert not evaluation.failed
+    assert {"HB_HALO", "REN_HALO"} <= {alert.rule for alert in evaluation.alerts}
 
 
 def test_every_lab_report_has_its_expectation() -> None:
