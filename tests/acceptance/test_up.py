@@ -11,6 +11,8 @@ import psutil
 import psycopg
 import pytest
 
+from services.shared import kafka as shared_kafka
+from tests.conftest import Topics
 from tests.real.servers import server_folder
 from tests.real.system import ROOT, System, system
 
@@ -93,3 +95,12 @@ def test_a_folder_in_use_is_refused(halo_system: System) -> None:
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert f"in use by process {halo_system.supervisor_pid}" in second.stderr
+
+
+def test_real_servers_are_used_where_they_are_named(topics: Topics, database: str) -> None:
+    """HALO_KAFKA and HALO_DATABASE: nothing embedded is started, the named ones are used and left alone."""
+    with system(env={"HALO_KAFKA": topics.bootstrap, "HALO_DATABASE": database}) as running:
+        assert not {"kafka", "postgres"} & set(running.pids())
+        assert (running.bootstrap, running.dsn) == (topics.bootstrap, database)
+        assert running.stop() == 0
+    assert shared_kafka.cluster_id(topics.bootstrap)

@@ -16,10 +16,11 @@ from typing import Any
 
 import psutil
 
+from infra.embedded.child import launched
 from services.cli.process import ask_ready
 from tests.real.servers import free_base, server_folder
 
-READY_SECONDS = 90.0
+READY_SECONDS = 150.0
 STOP_SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
 
@@ -73,9 +74,10 @@ class System:
         }
         command = [sys.executable, "-m", "services.cli.app", "up", "--data-dir", str(self.folder)]
         command += ["--ports", str(self.base), "--workers", str(self.workers)]
+        tied = launched(command, death_signal=signal.SIGTERM)  # a killed test run leaves nothing behind either
         with (self.folder / "up.log").open("ab") as output:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=ours | self._env, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                tied, cwd=ROOT, env=ours | self._env, stdout=output, stderr=output, stdin=subprocess.DEVNULL
             )
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
