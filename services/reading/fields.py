@@ -69,7 +69,7 @@ def _cut(data: bytes, delimiter: bytes) -> list[bytes]:
     return data.split(delimiter) if delimiter else [data]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Field:
     """One repeat of a field."""
 
@@ -78,7 +78,9 @@ class Field:
 
     def component(self, number: int) -> str:
         """First subcomponent of component `number` (from 1); "" when absent or null."""
-        part = _cut(self._component(number), self.dialect.subcomponent)[0]
+        if not (whole := self._component(number)):
+            return ""
+        part = _cut(whole, self.dialect.subcomponent)[0]
         return _not_null(self.dialect.text(part))
 
     def subcomponent(self, number: int, sub: int) -> str:
@@ -88,15 +90,19 @@ class Field:
 
     def whole(self, number: int) -> str:
         """Component `number` with its subcomponents and their separators as sent (`12345-6&IMP` stays so)."""
-        return _not_null(self.dialect.text(self._component(number)))
+        part = self._component(number)
+        return _not_null(self.dialect.text(part)) if part else ""
 
     def text(self) -> str:
         """The whole repeat as one text."""
         return _not_null(self.dialect.text(self.data))
 
     def _component(self, number: int) -> bytes:
-        parts = _cut(self.data, self.dialect.component)
-        return parts[number - 1] if number <= len(parts) else b""
+        return self._components[number - 1] if number <= len(self._components) else b""
+
+    @cached_property
+    def _components(self) -> list[bytes]:
+        return _cut(self.data, self.dialect.component)
 
 
 def _not_null(text: str) -> str:
@@ -125,11 +131,11 @@ class Row:
 
     def first(self, number: int) -> Field:
         """The first repeat."""
-        return self.repeats(number)[0]
+        return Field(_cut(self.raw(number), self.dialect.repeat)[0], self.dialect)
 
     def component(self, number: int, component: int = 1) -> str:
-        """Shorthand for the first repeat's component."""
-        return self.first(number).component(component)
+        """Shorthand for the first repeat's component; most fields of a result are empty and cost nothing."""
+        return self.first(number).component(component) if self.raw(number) else ""
 
 
 _SELF_SEPARATED = frozenset({"MSH", "FHS", "BHS"})

@@ -23,8 +23,9 @@ class NotHl7(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """MSH as read. Components are the first ones (`MSH-3.1`)."""
+    """MSH as read, with the whole message. Components are the first ones (`MSH-3.1`)."""
 
+    message: bytes
     row: Row
     segments: tuple[Segment, ...]
     dialect: Dialect
@@ -58,6 +59,7 @@ def read_header(message: bytes, default_charset: str) -> Header:
     dialect = replace(plain, codec=charset.codec)
     row = Row(segments[0], dialect)
     return Header(
+        message=message,
         row=row,
         segments=tuple(segments),
         dialect=dialect,

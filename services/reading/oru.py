@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schemas.patient_event import ReportedResult, Where
 from services.reading.fields import Row
 from services.reading.header import Header
@@ -13,8 +15,13 @@ from services.reading.values import read_codings, read_unit, read_value
 
 def read_results(raw: bytes, header: Header) -> tuple[ReportedResult, ...]:
     """Every OBX of `raw` in the order sent, each with its place in `raw`."""
-    orders = group_orders(Row(segment, header.dialect) for segment in cut(raw, header.dialect.field))
+    orders = group_orders(Row(segment, header.dialect) for segment in _segments(raw, header))
     return tuple(_result(observation, order, header) for order in orders for observation in order.observations)
+
+
+def _segments(raw: bytes, header: Header) -> Sequence[Segment]:
+    """Cut anew only where `raw` is a part of the message: places count within `raw`."""
+    return header.segments if raw is header.message else cut(raw, header.dialect.field)
 
 
 def _result(observation: Observation, order: Order, header: Header) -> ReportedResult:

@@ -18,6 +18,8 @@ def to_iso(text: str) -> str:
     Shorter input stays shorter: `20260301` is `2026-03-01`, `202603` is `2026-03`. An offset is kept only beside a
     time of day; a date has none.
     """
+    if not text:
+        return ""
     found = _SHAPE.fullmatch(text.strip())
     if found is None or not _exists(found):
         return ""
