@@ -13,7 +13,7 @@ from alerts.alert import Evaluation
 from alerts.evaluate import evaluate
 from alerts.result import Result
 from alerts.rule import Judgement, Rule, View
-from alerts.rules import RULES, ca_high
+from alerts.rules import RULES, ca_high, k_high
 from alerts.series import Series
 from schemas.identity import alert_id
 from tests.builders import PATIENT, UNITS, alerts_of, hours, judge, points, result, view
@@ -115,6 +115,22 @@ def test_two_episodes_opened_from_one_slot_have_two_ids() -> None:
     first, second = alerts_of(judge(ca_high.RULE, *twice, *quiet), "CA_HIGH")
     assert first.alert_id == alert_id("CA_HIGH", PATIENT, "S9")
     assert second.alert_id != first.alert_id
+
+
+def test_of_a_preliminary_sample_only_a_critical_alert_comes_and_it_says_so() -> None:
+    assert judge(k_high.RULE, result("k", "6.2", status="P")).alerts == ()
+    (alert,) = judge(k_high.RULE, result("k", "7.1", status="P")).alerts
+    assert (alert.severity, alert.flags) == ("CRITICAL", ("preliminary",))
+    assert (
+        judge(k_high.RULE, *points("k", "0:7.1"), result("k", "4", hours(9), status="P")).alerts[0].cleared_at is None
+    )
+
+
+def test_the_change_since_the_sample_before_is_worked_out_for_every_rule() -> None:
+    series = [*points("k", "0:4.1 24:5.0"), *points("k", "30:5.9", status="P"), *points("k", "48:7.0")]
+    (alert,) = judge(k_high.RULE, series).alerts
+    assert (alert.facts["change"], alert.facts["change_hours"]) == ("2.0", "24.0")
+    assert ", +2.0 in 24 h," in alert.summary["en"]
 
 
 def _broken(view: View) -> list[Judgement]:

@@ -34,7 +34,7 @@ def batches(draw: st.DrawFn) -> list[list[Result]]:
 @st.composite
 def _version(draw: st.DrawFn) -> Result:
     analyte, status = draw(st.sampled_from(sorted(VALUES))), draw(st.sampled_from("FFFFFCDPU"))
-    at = hours(12 * draw(st.integers(0, 56)))
+    at = hours(12 * draw(st.one_of(st.integers(0, 6), st.integers(0, 56))))
     value = draw(st.sampled_from(VALUES[analyte])) if status in "FCP" else None
     return result(analyte, value, at, status=status, version=hours(draw(st.integers(700, 705))))
 
@@ -90,6 +90,16 @@ def test_a_new_sample_is_judged_with_few_others_however_long_the_history(length:
     again = ask_again(msgspec.structs.replace(view(), series=counted), ca_high.RULE, memo, series.reach([new]))
     assert [alert.severity for alert in again.alerts] == ["HIGH"]
     assert len(counted.looked) <= 5
+
+
+def test_what_is_taken_later_may_change_the_sample_before_it() -> None:
+    raised = [result("ca_adj", "2.9", hours(0)), result("ca_adj", "2.9", hours(100))]
+    for hour in (120, 24):
+        memo = quick([raised, points("ica", f"{hour}:1.2")], ca_high.RULE)
+        plain = evaluate(view(raised, points("ica", f"{hour}:1.2")), (ca_high.RULE,), derived=False)
+        assert memo.alerts == plain.alerts
+    memo = quick([raised, points("ica", "120:1.2")], ca_high.RULE)
+    assert [(alert.severity, alert.flags) for alert in memo.alerts] == [("INFO", ("ionised_not_raised",))]
 
 
 def test_reach_knows_where_a_correction_moved_a_sample_from_and_to() -> None:

@@ -72,6 +72,7 @@ def test_the_earlier_sighting_of_one_version_is_kept() -> None:
     one = result("ca", "2.9")
     again = msgspec.structs.replace(one, received_at=one.received_at - DAY)
     assert Series().merge([one, again]).results() == [again]
+    assert Series().merge([again, one]).results() == [again]
     assert one in Series().merge([again])
 
 
