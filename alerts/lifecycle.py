@@ -9,8 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from alerts.alert import AlertState
+from alerts.result import Status
+from alerts.series import Series
+
 Condition = Literal["active", "cleared", "retracted", "superseded"]
 Response = Literal["unacknowledged", "acknowledged", "shelved", "closed"]
+Ending = Literal["retracted", "retracted_wrong_patient", "closed_by_final"]
 State = Literal["open", "acknowledged", "in_progress", "shelved", "unanswered", "resolved", "retracted", "superseded"]
 
 
@@ -47,3 +52,17 @@ def response_at(
     if response not in ("acknowledged", "shelved") or acknowledgement_expires_at is None:
         return response
     return "unacknowledged" if still_met and now >= acknowledgement_expires_at else response
+
+
+def ending(before: AlertState, series: Series) -> Ending:
+    """How an alert ended that the data make no longer (result life cycle 1); `before` is its last state.
+
+    `retracted_wrong_patient`: the text must not show the old value, it was another patient's.
+    """
+    slots = set(before.slots)
+    known = (m for name in series.analytes for m in series.measurements(name))
+    winners = [m.winner for m in known if m.winner.slot in slots]
+    if any(winner.status is Status.WRONG_PATIENT for winner in winners):
+        return "retracted_wrong_patient"
+    withdrawn = any(winner.status is Status.DELETED for winner in winners)
+    return "closed_by_final" if "preliminary" in before.flags and not withdrawn else "retracted"
