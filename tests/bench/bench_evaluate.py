@@ -1,0 +1,84 @@
+"""One report of eight results against 10, 100, 1000 and 5000 prior results of the patient: the quick and the plain way.
+
+    .venv/bin/python -m tests.bench.bench_evaluate
+
+CPU milliseconds a report, best of several; ratios against the smallest history, because milliseconds are this
+machine's. `merge` is the series, `quick` asks every rule whose inputs changed from where the report reaches (memo),
+`plain` asks every rule about everything, `derived` lists the derived values of the whole history. Made-up results.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from time import process_time
+
+import msgspec
+
+from alerts.derived import derive
+from alerts.evaluate import evaluate
+from alerts.memo import ask_again
+from alerts.result import Result
+from alerts.rules import RULES
+from alerts.series import Series
+from tests.builders import hours, result, view
+
+PANEL = {"ca": "2.4", "alb": "40", "creat": "90", "k": "4.5", "hb": "115", "plt": "200", "mspike": "12", "tp": "80"}
+SIZES = (10, 100, 1000, 5000)
+
+
+def report(number: int, chance: random.Random) -> list[Result]:
+    """A made-up panel of one draw, one a week."""
+    return [
+        result(
+            name,
+            str(Decimal(value) + chance.randint(0, 3) * Decimal("0.1")),
+            hours(168 * number),
+            specimen=f"T{number}",
+        )
+        for name, value in PANEL.items()
+    ]
+
+
+def best(work: Callable[[], object], repeat: int) -> float:
+    """CPU milliseconds of the fastest run."""
+    spent = []
+    for _ in range(repeat):
+        began = process_time()
+        work()
+        spent.append(process_time() - began)
+    return min(spent) * 1000
+
+
+def measure(prior: int) -> dict[str, float]:
+    """One size of history."""
+    chance, draws = random.Random(prior), max(1, prior // len(PANEL))
+    before = Series().merge([one for n in range(draws) for one in report(n, chance)])
+    new = report(draws, chance)
+    since, after = before.reach(new), before.merge(new)
+    old_view, new_view = (msgspec.structs.replace(view(), series=series) for series in (before, after))
+    memos = {rule.name: ask_again(old_view, rule, None, None) for rule in RULES}
+    repeat = 20 if prior <= 100 else 3
+    return {
+        "merge": best(lambda: before.merge(new), repeat),
+        "quick": best(lambda: [ask_again(new_view, rule, memos[rule.name], since) for rule in RULES], repeat),
+        "plain": best(lambda: evaluate(new_view, derived=False), repeat),
+        "derived": best(lambda: list(derive(new_view)), repeat),
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    ways = ("merge", "quick", "plain", "derived")
+    print("prior results " + "".join(f"{way:>18}" for way in ways))  # noqa: T201 - a table is what this is for
+    first: dict[str, float] = {}
+    for size in SIZES:
+        found = measure(size)
+        first = first or found
+        cells = (f"{found[way]:8.2f} ms ({found[way] / first[way]:5.1f})" for way in ways)
+        print(f"{size:>13} " + "".join(f"{cell:>18}" for cell in cells))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
