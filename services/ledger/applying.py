@@ -13,8 +13,9 @@ from alerts.result import Result
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context, evaluating
+from services.ledger import context
 from services.ledger.comparing import Change, compare
+from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
 from services.ledger.operations import Technical
 from services.ledger.patients import Locked
@@ -32,12 +33,12 @@ class Work(msgspec.Struct, kw_only=True):
     locked: Locked
     persons: dict[int, Stored]
     """Per root, already copies that may be changed."""
-    rules: evaluating.Rules
+    rules: Rules
     teller: Teller
     zone: ZoneInfo
     writes: Writes
     outcome: Outcome
-    waiting: dict[int, tuple[set[str] | None, Cause]] = {}
+    waiting: dict[int, tuple[Reach, Cause]] = {}
     """Persons with imported history that is evaluated once a batch."""
     said: dict[int, context.Demographics] = {}
     """Newest demographics of records in this batch."""
@@ -70,9 +71,10 @@ class Work(msgspec.Struct, kw_only=True):
             event_id=event.event_id, received_at=incoming.received_at, history=event.purpose == "history",
             kind="correction" if _corrects(person, fresh) else "sample",
         )  # fmt: skip
+        reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
         person.series = person.series.merge(fresh)
         changed = self._person_said(incoming, event, person)
-        self._changed(person, None if changed else {r.analyte for r in fresh}, cause)
+        self._changed(person, EVERYTHING if changed else reach, cause)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
         person = self.person(event)
@@ -86,38 +88,39 @@ class Work(msgspec.Struct, kw_only=True):
             self.writes.contexts.append(row)
         self._person_said(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
-        self._changed(person, None, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context"))
+        self._changed(
+            person, EVERYTHING, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
+        )
 
     def person(self, event: PatientEvent) -> Stored:
         """Whom the event is about."""
         return self.persons[self.locked.root(event.patient.id)]
 
-    def _changed(self, person: Stored, analytes: set[str] | None, cause: Cause) -> None:
+    def _changed(self, person: Stored, reach: Reach, cause: Cause) -> None:
         person.as_of = max(person.as_of, cause.received_at)
         self.touch(person)
         self.writes.live[("series", person.root, None)] = None
         if cause.history:
-            before = self.waiting.get(person.root, (set(), cause))[0]
-            self.waiting[person.root] = (None if before is None or analytes is None else before | analytes, cause)
+            before = self.waiting.get(person.root, (NOTHING, cause))[0]
+            self.waiting[person.root] = (before | reach, cause)
             return
         self._evaluate_waiting(person.root)
-        self.evaluate([person], analytes, cause)
+        self.evaluate([person], reach, cause)
 
     def _evaluate_waiting(self, root: int) -> None:
         waiting = self.waiting.pop(root, None)
         if waiting is not None:
             self.evaluate([self.persons[root]], *waiting)
 
-    def evaluate(self, persons: list[Stored], analytes: Iterable[str] | None, cause: Cause,
-                 moved: frozenset[int] = frozenset()) -> None:  # fmt: skip
+    def evaluate(self, persons: list[Stored], reach: Reach, cause: Cause, moved: frozenset[int] = frozenset()) -> None:
         """Ask the rules, compare with what is stored, tell. Several persons at once after a merge or its undoing."""
+        states = []
         for person in persons:
             failed = dict(person.incomplete)
-            self.rules.ask(person, analytes)
+            states += self.rules.ask(person, reach)
             self._report_failures(person, failed)
             self.touch(person)
         stored = [alert for person in persons for alert in person.alerts.values()]
-        states = [state for person in persons for state in evaluating.states(person)]
         for change in compare(stored, states, moved=moved):
             self._tell(persons, change, cause)
 

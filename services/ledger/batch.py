@@ -293,8 +293,7 @@ def _sum(total: Outcome, more: Outcome) -> None:
 
 def _copy(person: Stored) -> Stored:
     return msgspec.structs.replace(
-        person, alerts=dict(person.alerts), incomplete=dict(person.incomplete), by_rule=dict(person.by_rule),
-        undetermined=dict(person.undetermined),
+        person, alerts=dict(person.alerts), incomplete=dict(person.incomplete), memos=dict(person.memos)
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _kind(state: AlertState, before: StoredAlert | None) -> Kind | None:
         return "cleared"
     if (before.state.level, before.state.severity) != (state.level, state.severity):
         return "regraded"
-    return None if before.body == encode(state) else "updated"
+    return None if before.state is state or before.body == encode(state) else "updated"
 
 
 def encode(state: AlertState) -> bytes:

@@ -13,6 +13,7 @@ from schemas.patient_event import PatientMerge
 from services.ledger import patients, stored
 from services.ledger.applying import Work, source_row
 from services.ledger.errors import AliasesChanged
+from services.ledger.evaluating import EVERYTHING
 from services.ledger.incoming import Incoming
 from services.ledger.operations import Technical
 from services.ledger.patients import Locked
@@ -117,7 +118,7 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
         work.writes.live[("series", person.root, None)] = None
     moved = frozenset(locked.root_of)
     persons = list(work.persons.values())
-    work.evaluate(persons, None, cause, moved)
+    work.evaluate(persons, EVERYTHING, cause, moved)
     for record in moved:  # whoever cached a retired root must not find it unchanged
         row = locked.rows[record]
         work.writes.patients[record] = (

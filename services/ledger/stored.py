@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import AsyncConnection
 
-from alerts.alert import AlertState, Undetermined
+from alerts.alert import AlertState
 from alerts.context import Context
+from alerts.memo import Memo
 from alerts.result import Result
 from alerts.series import Series
 from schemas.patient_event import ContextEntry
@@ -86,9 +87,8 @@ class Stored(msgspec.Struct, kw_only=True):
     alerts: dict[str, StoredAlert]
     as_of: datetime
     incomplete: dict[str, str]
-    by_rule: dict[str, tuple[AlertState, ...]] = {}
-    """What each rule said last, so that only rules whose inputs changed are asked again."""
-    undetermined: dict[str, tuple[Undetermined, ...]] = {}
+    memos: dict[str, Memo] = {}
+    """What each rule said last, with the way there: only what a change reaches is asked again."""
 
 
 async def read(conn: AsyncConnection[Any], rows: Mapping[int, Any], members: Mapping[int, tuple[int, ...]],
