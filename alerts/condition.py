@@ -51,7 +51,8 @@ def compare(quantity: Quantity, limit: Limit, threshold: Decimal | None = None) 
     truth = quantity.interval.test(limit.operator, bound) if quantity.interval else Truth.INDETERMINATE
     return Node(
         kind="compare", truth=truth, name=quantity.name, operator=limit.operator, threshold=bound, unit=quantity.unit,
-        limit=limit.key, source=limit.source, actual=quantity.interval, method=quantity.method, results=quantity.results,
+        limit=limit.key, source=limit.source, actual=quantity.interval, method=quantity.method,
+        results=quantity.results,
     )  # fmt: skip
 
 

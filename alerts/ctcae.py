@@ -60,7 +60,7 @@ def _reaches(pack: Pack, value: Graded, direction: Direction, version: Version, 
 
 
 def _creatinine(pack: Pack, value: Graded, version: Version, number: int) -> Truth:
-    """Multiples of the upper limit; grades 2 and 3 of the baseline too (version 6: only of one below the lower limit)."""
+    """Multiples of the upper limit; grades 2 and 3 also of the baseline (version 6: only if that is below normal)."""
     factor = pack[f"ctcae_{version}.creat_high_{number}"]
     by_limit = Truth.INDETERMINATE if value.high is None else value.interval.test(">", value.high * factor)
     by_baseline = _over_baseline(value, factor, version) if number in (2, 3) else Truth.FALSE
