@@ -45,19 +45,34 @@ def can_enter(folder: Path, user: User) -> bool:
 
 
 def programs_for(user: User, installed: Path, version: str) -> Path:
-    """The folder of PostgreSQL's programs that `user` can reach: where it is installed, else a copy."""
+    """The folder of PostgreSQL's programs that `user` can reach: where it is installed, else a copy.
+
+    The copy keeps the wheel's layout: the programs find their libraries by the relative path `PACKAGE.libs` beside the
+    package.
+    """
     if user is ME or can_enter(installed / "bin", user):
         return installed
-    copy = SYSTEM_CACHE / f"{installed.name}-{version}"
+    package = installed.parent
+    copy = SYSTEM_CACHE / f"{package.name}-{version}"
     if not copy.exists():
         SYSTEM_CACHE.mkdir(parents=True, exist_ok=True, mode=0o755)
         scratch = SYSTEM_CACHE / f".{copy.name}.{os.getpid()}"
-        shutil.copytree(installed, scratch, symlinks=True)
-        try:
-            scratch.rename(copy)
-        except OSError:  # another process was faster; its copy is as good
-            shutil.rmtree(scratch)
-    return copy
+        shutil.copytree(installed, scratch / package.name / installed.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, scratch / libraries.name, symlinks=True)
+        _put(scratch, copy)
+    return copy / package.name / installed.name
+
+
+def _put(scratch: Path, copy: Path) -> None:
+    """Whole or not at all; when another process was faster, its copy is as good."""
+    try:
+        scratch.rename(copy)
+    except OSError:
+        shutil.rmtree(scratch)
+        if not copy.exists():
+            raise
 
 
 def data_for(user: User, folder: Path) -> Path:
