@@ -62,5 +62,5 @@ def configure(process: str, *, json: bool = True, level: int = logging.INFO) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler(process, json=json)]
     root.setLevel(level)
-    for noisy in ("kafka", "aiokafka", "httpx", "httpcore", "uvicorn.access", "yoyo"):
+    for noisy in ("kafka", "aiokafka", "httpx", "httpcore", "uvicorn.access", "yoyo", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
