@@ -8,97 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import IntEnum
 
 import msgspec
 
-from alerts.condition import Node, Quantity, all_of, any_of, fact
+from alerts.condition import Node, all_of, any_of, fact
 from alerts.logic import Interval, Truth
-from alerts.myeloma import progression, significant
+from alerts.myeloma import significant
 from alerts.myeloma.lines import line_of
 from alerts.myeloma.nadir import Nadir
 from alerts.myeloma.patient_type import PatientType
 from alerts.myeloma.readings import Component, Reading
+from alerts.myeloma.steps import KINDS, Rung, Step, Tests, is_open, is_true
 from alerts.thresholds import Pack
-
-
-class Rung(IntEnum):
-    """What is in force of one component."""
-
-    NONE = 0
-    POSSIBLE = 1
-    PD = 2
-    SIGNIFICANT = 3
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tests apply to a component."""
-
-    floor: str
-    """The smallest absolute rise that can meet anything; below it nothing else need be asked."""
-    criterion: Callable[[Pack, Quantity, Quantity], Node] | None = None
-    rise: Callable[[Pack, Quantity, Reading], Node] | None = None
-    """Line b."""
-    doubling: bool = False
-    """Lines a-i and a-ii."""
-
-
-KINDS: dict[Component, Kind] = {
-    "serum": Kind(floor="relapse.serum_rise", criterion=progression.serum, rise=significant.serum_rise, doubling=True),
-    "urine": Kind(floor="relapse.urine_rise", criterion=progression.urine, rise=significant.urine_rise),
-    "dflc": Kind(floor="relapse.dflc_rise", criterion=progression.dflc),
-    "involved_flc": Kind(floor="relapse.significant_flc", rise=significant.flc_rise),
-}
-
-
-class Tests(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading against the nadir in force before it."""
-
-    reading: Reading
-    against: Reading | None = None
-    """The sample just before it."""
-    nadir: Nadir | None = None
-    large: bool = False
-    """The rise over the lowest value may reach the smallest limit."""
-    confirmed: Node | None = None
-    raw: Node | None = None
-    b: Node | None = None
-    from_previous: Node | None = None
-    """a-i, its first half."""
-    from_nadir: Node | None = None
-    """a-ii, this sample alone."""
-
-    @property
-    def basis(self) -> str:
-        """Why one sample is possible progression; empty when nothing is met or left open."""
-        if _open(self.confirmed):
-            return "confirmed_nadir"
-        if _open(self.raw):
-            return "raw_nadir"
-        return "other" if _open(self.b) or _open(self.from_previous) else ""
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A component after one reading."""
-
-    reading: Reading
-    rung: Rung
-    met: bool = False
-    """This sample meets, or cannot be shown not to meet, a criterion."""
-    basis: str = ""
-    pd_at: datetime | None = None
-    """First sample of the confirmed progression."""
-    significant_by: tuple[str, ...] = ()
-    not_imwg: bool = False
-    """The rise meets section 4 in a patient without measurable disease: reported, never PD."""
-    new_line: bool = False
-    """First reading of a new line of therapy: what was in force before it no longer is."""
-    carried: bool = False
-    """PD of the line before, confirmed by this sample."""
-    large: bool = False
-    """The rise over the lowest value may reach the component's smallest limit."""
-    node: Node
-    nadir: Nadir | None = None
 
 
 class Course:
@@ -191,7 +112,7 @@ class Course:
         return [node for node in found if node.truth is Truth.TRUE]
 
     def _confirm_pd(self, last: Tests, tests: Tests) -> list[Node]:
-        if not (_true(last.confirmed) and _true(tests.confirmed) and last.confirmed and tests.confirmed):
+        if not (is_true(last.confirmed) and is_true(tests.confirmed) and last.confirmed and tests.confirmed):
             return []
         if self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE:
             return []
@@ -200,13 +121,13 @@ class Course:
 
     def _confirm_significant(self, last: Tests, tests: Tests) -> list[Node]:
         nodes = []
-        if _true(last.from_previous) and last.from_previous and last.against:
+        if is_true(last.from_previous) and last.from_previous and last.against:
             again = significant.twice(self._pack, last.against.quantity, tests.reading.quantity)
             nodes.append(all_of(last.from_previous, again, name="a-i"))
-        if _true(last.from_nadir) and last.from_nadir and tests.from_nadir:
+        if is_true(last.from_nadir) and last.from_nadir and tests.from_nadir:
             near = significant.apart(self._pack, last.reading, tests.reading)
             nodes.append(all_of(last.from_nadir, tests.from_nadir, near, name="a-ii"))
-        if _true(last.b) and last.b and tests.b:
+        if is_true(last.b) and last.b and tests.b:
             nodes.append(all_of(last.b, tests.b, name="b"))
         self._by |= {node.name for node in nodes if node.truth is Truth.TRUE}
         return nodes
@@ -214,7 +135,7 @@ class Course:
     def _carry(self, tests: Tests) -> Node | None:
         """Progression suspected in the line before may be confirmed after the new therapy started (relapse 2) [M]."""
         old, criterion = self._old, self._kind.criterion
-        if old is None or old.nadir is None or old.confirmed is None or not _true(old.confirmed) or criterion is None:
+        if old is None or old.nadir is None or old.confirmed is None or not is_true(old.confirmed) or criterion is None:
             return None
         if self._type_at(old.reading.at) is PatientType.NON_MEASURABLE:
             return None
@@ -258,7 +179,7 @@ class Course:
         return Rung.POSSIBLE if tests.basis else Rung.NONE
 
     def _not_imwg(self, tests: Tests) -> bool:
-        return _open(tests.confirmed) and self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE
+        return is_open(tests.confirmed) and self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE
 
 
 def course(
@@ -305,11 +226,3 @@ def _tree(tests: Tests, confirmed: list[Node], *, met: bool) -> Node:
 
 def _renamed(node: Node, name: str) -> Node:
     return msgspec.structs.replace(node, name=name)
-
-
-def _true(node: Node | None) -> bool:
-    return node is not None and node.truth is Truth.TRUE
-
-
-def _open(node: Node | None) -> bool:
-    return node is not None and node.truth is not Truth.FALSE

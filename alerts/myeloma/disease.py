@@ -7,11 +7,12 @@ from typing import cast
 import msgspec
 
 from alerts.clone import Chain
-from alerts.myeloma.course import Step, course
+from alerts.myeloma.course import course
 from alerts.myeloma.flc import Pair, flc_readings, involved_chain, pairs
 from alerts.myeloma.lines import line_starts
 from alerts.myeloma.patient_type import Types
 from alerts.myeloma.readings import Component, Reading, readings
+from alerts.myeloma.steps import Step
 from alerts.rule import View
 
 

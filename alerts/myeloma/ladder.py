@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from alerts.condition import Node
-from alerts.myeloma.course import Rung, Step
 from alerts.myeloma.readings import Component
+from alerts.myeloma.steps import Rung, Step
 from alerts.thresholds import Pack
 
 LEVELS = ("", "BIO_POSSIBLE", "BIO_PD", "BIO_SIGNIFICANT", "CLIN_POSSIBLE", "CLIN_RELAPSE")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from alerts.logic import Interval
-from alerts.myeloma.course import Step
 from alerts.myeloma.ladder import Held
 from alerts.myeloma.readings import UNITS
+from alerts.myeloma.steps import Step
 
 
 def facts(held: Held, every: Sequence[Held], modifiers: Sequence[str]) -> dict[str, str]:

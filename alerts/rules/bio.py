@@ -14,11 +14,11 @@ import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.logic import Truth
-from alerts.myeloma.course import Rung, Step
 from alerts.myeloma.disease import Disease, courses, disease
 from alerts.myeloma.flc import unpaired
 from alerts.myeloma.ladder import Finding, Held, Ladder
 from alerts.myeloma.notes import facts
+from alerts.myeloma.steps import Rung, Step
 from alerts.rule import Judgement, Rule, View
 from alerts.rules._organ_findings import SIBLINGS, findings
 from alerts.series import Point

@@ -15,11 +15,11 @@ from alerts.condition import Node, Quantity, all_of, fact
 from alerts.egfr import estimated
 from alerts.intervals import median
 from alerts.logic import Truth, negate
-from alerts.myeloma.course import Step
 from alerts.myeloma.disease import Disease, courses, disease
 from alerts.myeloma.escape import escape, kidney
 from alerts.myeloma.notes import shown as written
 from alerts.myeloma.patient_type import PatientType
+from alerts.myeloma.steps import Step
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
 
