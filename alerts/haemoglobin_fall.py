@@ -14,6 +14,7 @@ from alerts.rule import Judgement, View
 from alerts.samples import shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Walk
 
 
 class Fall(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +30,21 @@ class Fall(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the fact when there is no earlier value; then there is no fall."""
 
 
-def judged(kind: Fall) -> Callable[[View], list[Judgement]]:
+def judged(kind: Fall) -> Walk:
     """The rule's function: one judgement a haemoglobin.
 
     The reference rolls on with every sample; an episode is over only when the value is back at the one it fell from,
     that of the newest sample that met the condition. Otherwise a few low samples would become the new normal.
     """
 
-    def judge(view: View) -> list[Judgement]:
-        judgements: list[Judgement] = []
-        held: Interval | None = None
-        for point in view.series.points("hb"):
-            judgement, before = _judge(view, kind, point, held)
-            judgements.append(judgement)
-            held = before if judgement.truth is Truth.TRUE and not point.preliminary else held
-        return judgements
+    def step(view: View, at: datetime, held: Interval | None) -> tuple[Interval | None, Judgement | None]:
+        point = view.series.at("hb", at)
+        if point is None:
+            return held, None
+        judgement, before = _judge(view, kind, point, held)
+        return before if judgement.truth is Truth.TRUE and not point.preliminary else held, judgement
 
-    return judge
+    return Walk(("hb",), step)
 
 
 def _judge(view: View, kind: Fall, point: Point, held: Interval | None) -> tuple[Judgement, Interval | None]:

@@ -11,19 +11,18 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, quantity, shown, since
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Walk
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a haemoglobin."""
-    judgements: list[Judgement] = []
-    met: list[datetime] = []
-    span = hours(view.pack, "hb_halo.prior_hours")
-    for point in view.series.points("hb"):
-        known = any(point.at - at <= span for at in met)
-        judgement = _judge(view, point, known=known)
-        judgements.append(judgement)
-        met += [point.at] if judgement.truth is Truth.TRUE and not point.preliminary else []
-    return judgements
+def _step(view: View, at: datetime, met: tuple[datetime, ...]) -> tuple[tuple[datetime, ...], Judgement | None]:
+    """One haemoglobin; carries on the times of the prior 90 d at which the limit was met."""
+    point = view.series.at("hb", at)
+    if point is None:
+        return met, None
+    known = tuple(time for time in met if at - time <= hours(view.pack, "hb_halo.prior_hours"))
+    judgement = _judge(view, point, known=bool(known))
+    counts = judgement.truth is Truth.TRUE and not point.preliminary
+    return (*known, at) if counts else known, judgement
 
 
 def _judge(view: View, point: Point, *, known: bool) -> Judgement:
@@ -75,4 +74,4 @@ def _clears(view: View, point: Point) -> Truth:
     return Truth.INDETERMINATE if transfused and recovered is Truth.TRUE else recovered
 
 
-RULE = Rule(name="HB_HALO", family="anaemia", inputs=frozenset({"hb"}), judge=judge, delivery="now")
+RULE = Rule(name="HB_HALO", family="anaemia", inputs=frozenset({"hb"}), judge=Walk(("hb",), _step, ()), delivery="now")
