@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from services.cli.ward.courses import Draw
 from services.cli.ward.people import Person
 
+ZONE = ZoneInfo("Europe/Ljubljana")
 CODES = {
     "mspike": ("33358-3", "M-protein", "g/L", ""),
     "ca": ("2000-8", "Calcium", "mmol/L", "2.10-2.60"),
@@ -44,4 +46,5 @@ def _obx(number: int, name: str, value: str) -> str:
 
 
 def _time(time: datetime) -> str:
-    return time.strftime("%Y%m%d%H%M%S%z")
+    """The laboratory's wall clock with its offset, as such systems send it."""
+    return time.astimezone(ZONE).strftime("%Y%m%d%H%M%S%z")
