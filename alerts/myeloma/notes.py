@@ -24,7 +24,13 @@ def facts(held: Held, every: Sequence[Held], modifiers: Sequence[str]) -> dict[s
     found["organ_finding"] = organ.name if organ else ""
     found["organ_date"] = organ.at.date().isoformat() if organ else ""
     found["modifiers"] = " ".join(modifiers)
-    return {key: text for key, text in (found | _nadir(step)).items() if text}
+    return {key: text for key, text in (found | _nadir(step)).items() if text} | _no_change(step)
+
+
+def _no_change(step: Step) -> dict[str, str]:
+    """After a bound (`<1`) there is no change to tell: against the last exact number it would read as a fall."""
+    before = step.nadir.previous if step.nadir else None
+    return {"change": ""} if before is not None and before.interval.exact is None else {}
 
 
 def _nadir(step: Step) -> dict[str, str]:

@@ -167,3 +167,9 @@ def _work(count: int) -> int:
     finally:
         sys.setprofile(None)
     return calls
+
+
+def test_after_a_bound_the_text_tells_no_change() -> None:
+    (alert,) = bio_alerts(serum("0:40 28:<1 56:<1 84:7"))
+    assert "-33" not in alert.summary["en"]
+    assert alert.summary["en"].startswith("M-protein 7 g/L")
