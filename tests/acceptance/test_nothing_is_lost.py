@@ -95,6 +95,7 @@ def survived(made_up: Hospital, inbox: tuple[Inbox, str]) -> Iterator[tuple[Syst
                 first = send_all(made_up.messages[:half], port)
                 with _second_processor(system):
                     second = send_all(made_up.messages[half:], port)
+                system.wait_for(lambda: set(killer.kills) == set(VICTIMS), "everybody to be killed once", 60)
             assert first.keys() | second.keys() == {"AA"}, (first, second)
             _come_to_rest(system, made_up)
             yield system, killer
