@@ -11,7 +11,7 @@ DELIVERY_SECONDS = Histogram(
     "halo_notification_delivery_seconds", "From the decision to the hand-over", ["channel"], buckets=SECONDS
 )
 NOTIFIED_SECONDS = Histogram(
-    "halo_result_notified_seconds", "From the receipt of a result to the first hand-over of its alert", buckets=SECONDS
+    "halo_result_end_to_end_seconds", "From reception to each stage.", ["stage"], buckets=SECONDS
 )
 WAITING = Gauge("halo_deliveries_waiting", "Deliveries not yet handed over")
 OLDEST_WAITING = Gauge(

@@ -122,7 +122,9 @@ class Sending:
             now = self._clock.now()
             metrics.DELIVERY_SECONDS.labels(delivery.channel).observe((now - delivery.created_at).total_seconds())
             if delivery.received_at is not None:
-                metrics.NOTIFIED_SECONDS.observe(max((now - delivery.received_at).total_seconds(), 0))
+                metrics.NOTIFIED_SECONDS.labels("notified").observe(
+                    max((now - delivery.received_at).total_seconds(), 0)
+                )
 
     async def _measure(self, conn: psycopg.AsyncConnection[Any]) -> None:
         count, oldest = await waiting(conn)
