@@ -55,8 +55,8 @@ def _stable(visit: int) -> Levels:
 
 
 def _rising(visit: int) -> Levels:
-    """Plateau, then a climb of about a fifth a month; live draws go on climbing."""
-    months = max(0, visit - (HISTORY - 3))
+    """Plateau, then a climb of about a fifth a visit, for a while."""
+    months = min(max(0, visit - (HISTORY - 3)), 6)
     return {"mspike": _response(visit) * 1.22**months, "igg": 14}
 
 

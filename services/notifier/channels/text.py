@@ -12,15 +12,16 @@ WORDS: dict[Language, dict[str, str]] = {
     "sl": {
         "opened": "Nov alarm", "regraded": "Alarm spremenjen", "cleared": "Alarm je mimo", "retracted": "Preklicano",
         "superseded": "Nadomeščeno", "reopened": "Spet velja", "changed": "Alarm spremenjen",
-        "severity": "Stopnja", "sample": "Vzorec odvzet", "ward": "Oddelek", "code": "Koda", "link": "Odpri",
+        "CRITICAL": "KRITIČNO", "HIGH": "VISOKO", "MEDIUM": "SREDNJE", "LOW": "NIZKO",
+        "severity": "Resnost", "ward": "Oddelek", "code": "Koda", "link": "Odpri",
         "repeated": "To sporočilo je morda že prispelo.", "late": "Pozen izvid: vzorec je starejši od tedna.",
-        "draft": "NI ODOBRENO ZA KLINIČNO RABO",
+        "draft": "NI ODOBRENO ZA KLINIČNO UPORABO",
         "banner": "Prag je presežen. Ali je vzrok mielom, mora presoditi zdravnik.",
     },
     "en": {
         "opened": "New alert", "regraded": "Alert changed", "cleared": "Alert cleared", "retracted": "Withdrawn",
         "superseded": "Replaced", "reopened": "Holds again", "changed": "Alert changed",
-        "severity": "Severity", "sample": "Sample taken", "ward": "Ward", "code": "Code", "link": "Open",
+        "severity": "Severity", "ward": "Ward", "code": "Code", "link": "Open",
         "repeated": "This message may have reached you before.", "late": "Late result: the sample is over a week old.",
         "draft": "NOT APPROVED FOR CLINICAL USE",
         "banner": "Threshold crossed. Whether myeloma is the cause must be judged by a clinician.",
@@ -39,8 +40,8 @@ def mail_text(message: Message, language: Language) -> str:
     """The whole mail as plain text."""
     body, words = message.body, WORDS[language]
     lines = [_summary(body, language), ""]
-    facts = (("severity", "severity"), ("sample", "sampled_at"), ("ward", "ward"), ("code", "code"))
-    lines += [f"{words[word]}: {body[key]}" for word, key in facts if body.get(key)]
+    lines += [f"{words['severity']}: {words.get(str(body.get('severity')), body.get('severity', ''))}"]
+    lines += [f"{words[key]}: {body[key]}" for key in ("ward", "code") if body.get(key)]
     lines += [words["late"]] if body.get("late") else []
     lines += [words["repeated"]] if message.possibly_repeated else []
     lines += ["", f"{words['link']}: {message.link}", "", words["banner"]]
