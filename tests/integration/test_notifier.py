@@ -51,35 +51,38 @@ def _channels(box: Inbox, folder: Path, webhook: str = "") -> dict[str, Channel]
     }  # fmt: skip
 
 
-def _alert(database: str, *, versions: int = 1, channels: tuple[str, ...] = ("pager", "mail")) -> str:
+def _alert(
+    database: str, *, versions: int = 1, channels: tuple[str, ...] = ("pager", "mail"), patient: str = "MADEUP|1"
+) -> str:
     """One made-up alert whose every version is to be delivered to every channel."""
     alert = str(uuid4())
     with psycopg.connect(database) as conn:
-        patient = conn.execute(
+        record = conn.execute(
             "INSERT INTO patient (public_id, sent_id) VALUES (%s, %s) RETURNING id", (alert[:8], f"MADEUP|{alert}")
         ).fetchone()
-        assert patient
+        assert record
         conn.execute(
             "INSERT INTO alert (alert_id, patient_id, version, family, rule, level, severity, condition, anchor, slots,"
             " opened_at, regraded_at, sampled_at, summary, body, rule_pack, code) VALUES (%s, %s, %s, 'hypercalcaemia',"
             " 'CA_HIGH', 'CA_HIGH', 'HIGH', 'active', %s, '{}', now(), now(), now(), '{}', '', '1', 'K7F3')",
-            (alert, patient[0], versions, str(uuid4())),
+            (alert, record[0], versions, str(uuid4())),
         )
         for version in range(1, versions + 1):
             for channel in channels:
-                _delivery(conn, alert, patient[0], version, channel)
+                _delivery(conn, alert, record[0], version, channel, patient)
     return alert
 
 
-def _delivery(conn: psycopg.Connection, alert: str, patient: int, version: int, channel: str) -> None:
+def _delivery(conn: psycopg.Connection, alert: str, record: int, version: int, channel: str, patient: str) -> None:
     body = {
+        "patient": patient,
         "alert_id": alert, "version": version, "severity": "HIGH", "family": "hypercalcaemia", "code": "K7F3",
         "summary": {"en": f"Calcium 2.9{version} mmol/L", "sl": f"Kalcij 2,9{version} mmol/L"},
     }  # fmt: skip
     conn.execute(
         "INSERT INTO delivery (id, alert_id, alert_version, patient_id, channel, recipient, change, reason, body)"
         " VALUES (%s, %s, %s, %s, %s, 'r', 'opened', 'first', %s)",
-        (str(uuid4()), alert, version, patient, channel, msgspec.json.encode(body)),
+        (str(uuid4()), alert, version, record, channel, msgspec.json.encode(body)),
     )
 
 
@@ -114,6 +117,15 @@ async def test_each_channel_gets_the_alert_once_with_a_receipt(database: str, in
         ("webhook", "Calcium 2.91 mmol/L"),
     ]
     assert _rows(database, "SELECT outcome, count(*) FROM delivery_attempt GROUP BY 1") == [("handed_over", 2)]
+
+
+async def test_no_channel_learns_the_hospitals_number(database: str, inbox: Inbox, tmp_path: Path) -> None:
+    """A pager may be run by others: what leaves the house names no patient."""
+    _alert(database, patient="MADEUP|4711")
+    async with _sending(database, _channels(inbox, tmp_path)) as sending:
+        await _until_quiet(sending, database)
+    assert len(inbox.received()) == 2
+    assert not [item for item in inbox.received() if "4711" in item.text + item.title + item.raw]
 
 
 async def test_newer_version_overtakes_what_was_not_handed_over(database: str, inbox: Inbox, tmp_path: Path) -> None:

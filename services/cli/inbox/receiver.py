@@ -29,6 +29,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     family: str = ""
     alert_id: str = ""
     text: str = ""
+    raw: str = ""
+    """Everything that arrived."""
 
 
 class Inbox:
@@ -82,6 +84,7 @@ class Inbox:
                 family=data.get("family", ""),
                 alert_id=data.get("alert_id", ""),
                 text=f"{payload['type']}: {summary.get('sl', '')}",
+                raw=body.decode("utf-8", "replace"),
             )
         )
         return True
@@ -100,6 +103,7 @@ class Inbox:
                 severity=subject.removeprefix("HALO ").partition(" ")[0],
                 alert_id=str(mail["X-Halo-Alert"]),
                 text=body.get_content() if body else "",
+                raw=content.decode("utf-8", "replace"),
             )
         )
 

@@ -40,10 +40,12 @@ class WebhookSender:
 
 
 def _payload(message: Message) -> dict[str, object]:
+    """The alert without the hospital's number: `patient_ref` is random, and the link leads on after login."""
+    state = {name: value for name, value in message.body.items() if name != "patient"}
     return {
         "type": f"alert.{message.body.get('change', 'changed')}",
         "timestamp": message.created_at.isoformat(),
-        "data": {**message.body, "link": message.link, "possibly_repeated": message.possibly_repeated},
+        "data": {**state, "link": message.link, "possibly_repeated": message.possibly_repeated},
     }
 
 
