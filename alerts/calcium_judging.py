@@ -87,7 +87,7 @@ def _without_ionised(side: Side, view: View, sample: Sample, own: _Opinion, opin
     return _judgement(side, view, sample, own, node, opinions)
 
 
-def _ionised_normal(  # noqa: PLR0913 - one step of `judge`, which holds all of these
+def _ionised_normal(
     side: Side, view: View, sample: Sample, own: _Opinion | None, normal: Node, opinions: list[_Opinion]
 ) -> Judgement:
     """Ionised calcium was asked and says no: what the other reading crosses is shown, not sent."""
@@ -106,7 +106,7 @@ def _higher(side: Side, view: View, sample: Sample, both: list[_Opinion], opinio
     return _judgement(side, view, sample, speaks, any_of(*(o.node for o in both), name=side.level.lower()), opinions)
 
 
-def _judgement(  # noqa: PLR0913 - as above
+def _judgement(
     side: Side, view: View, sample: Sample, speaks: _Opinion, node: Node, opinions: list[_Opinion]
 ) -> Judgement:
     reading, met = speaks.reading, node.truth is Truth.TRUE

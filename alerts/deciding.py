@@ -90,7 +90,7 @@ def _first(alert: AlertState, now: datetime, pack: Pack) -> Decision:
     return _yes("late" if old else "first")
 
 
-def _again(  # noqa: PLR0913 - as `decide`
+def _again(
     told: Told, alert: AlertState, change: Kind, *, now: datetime, cause: Cause, snoozed: bool, pack: Pack
 ) -> Decision:
     reasons = _reasons(told, alert, now, pack)

@@ -40,7 +40,8 @@ class Alert(Part, frozen=True, kw_only=True):
     alert_id: str
     version: int
     """+1 at every change."""
-    change: Literal["opened", "regraded", "cleared", "retracted", "reopened", "superseded"]
+    change: Literal["opened", "regraded", "updated", "cleared", "retracted", "reopened", "superseded"]
+    """`updated`: the same level with a newer sample, value or reason."""
     patient: str
     """`authority|value` as sent; the Kafka key."""
     patient_ref: str = ""

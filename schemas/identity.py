@@ -23,7 +23,7 @@ def event_id(sender: str, message_sha256: str, patient: str) -> str:
     return stable_id(sender, message_sha256, patient)
 
 
-def slot_id(  # noqa: PLR0913 - the parts are the contract
+def slot_id(
     patient: str, laboratory: str, order_key: str, code: str, system: str, sub_id: str, occurrence: str = ""
 ) -> str:
     """The same measurement through its corrections.

@@ -44,7 +44,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     return _judgement(view, point, state, node, severity, met=severity is not None)
 
 
-def _judgement(  # noqa: PLR0913 - one record made from its parts
+def _judgement(
     view: View, point: Point, state: Specimen, node: Node, severity: Severity | None, *, met: bool
 ) -> Judgement:
     unknown = node.truth is Truth.INDETERMINATE

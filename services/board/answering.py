@@ -23,7 +23,7 @@ SELECT p.id FROM patient AS p WHERE p.id = (SELECT patient_id FROM alert WHERE a
 """
 
 
-async def answer(  # noqa: PLR0913 - who, what, and where it is written
+async def answer(
     board: Board, conn: AsyncConnection[Any], alert: AlertRow, viewer: Viewer, version_seen: int, note: str
 ) -> None:
     """Acknowledge in the viewer's name. Refused when the alert changed since the version that was read."""

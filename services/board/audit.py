@@ -14,7 +14,7 @@ SELECT %s, %s, p, %s, %s, %s FROM unnest(%s::bigint[]) AS p
 """
 
 
-async def record(  # noqa: PLR0913 - the columns
+async def record(
     conn: AsyncConnection[Any], who: str, action: str, route: str, *, patients: Iterable[int | None] = (None,),
     alert: UUID | None = None, detail: str = "",
 ) -> None:  # fmt: skip

@@ -21,7 +21,7 @@ SHOWN = ("mspike", "calcium", "creat", "hb")
 PUBLIC_TRENDS = ("calcium", "creat", "hb")
 PUBLIC_RULES = frozenset({
     "CA_HIGH", "CA_LOW", "REN_AKI", "REN_HALO", "REN_RISE", "REN_DECLINE", "HB_HALO", "HB_DROP", "HB_ACUTE",
-    "K_HIGH", "K_LOW", "NEUT_LOW", "PLT_LOW",
+    "K_HIGH", "K_LOW", "K_REPEAT", "NEUT_LOW", "PLT_LOW",
 })  # fmt: skip
 PUBLIC_ANALYTES = frozenset({"ca", "ca_adj", "adjusted_calcium", "ica", "creat", "egfr", "hb", "k", "neut", "plt"})
 REVIEW = "review"
@@ -42,6 +42,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: bool
     finding: str
     """Family of the alert, or `review`."""
+    rule: str = ""
+    """Empty where it would give a disease away."""
     sampled_at: datetime
     analyte: str = ""
     value: Decimal | None = None
@@ -73,7 +75,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def order(self) -> str:
         """Text that sorts cards: the worst first, unanswered before answered, then by bed."""
-        rank = 9 - (self.worst.rank if self.worst is not None else -1)
+        rank = Severity.CRITICAL.rank - (self.worst.rank if self.worst is not None else -1)
         unanswered = any(line.unanswered for line in self.lines)
         return f"{rank}{'0' if unanswered else '1'}{_padded(self.bed)}{self.public_id}"
 
@@ -120,7 +122,8 @@ def _cell(name: str, trends: Trends) -> Cell:
 
 def _named_line(alert: AlertRow) -> Line:
     return Line(
-        severity=alert.severity, unanswered=alert.unanswered, finding=alert.family, sampled_at=alert.sampled_at,
+        severity=alert.severity, unanswered=alert.unanswered, finding=alert.family, rule=alert.rule,
+        sampled_at=alert.sampled_at,
         analyte=alert.analyte, value=alert.value, unit=alert.unit, alert_id=str(alert.alert_id), summary=alert.summary,
     )  # fmt: skip
 
@@ -130,5 +133,13 @@ def _public_line(alert: AlertRow) -> Line:
     if alert.rule not in PUBLIC_RULES or alert.analyte not in PUBLIC_ANALYTES:
         return msgspec.convert(plain | {"finding": REVIEW}, Line)
     return msgspec.convert(
-        plain | {"finding": alert.family, "analyte": alert.analyte, "value": alert.value, "unit": alert.unit}, Line
+        plain
+        | {
+            "finding": alert.family,
+            "rule": alert.rule,
+            "analyte": alert.analyte,
+            "value": alert.value,
+            "unit": alert.unit,
+        },
+        Line,
     )

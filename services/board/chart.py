@@ -26,9 +26,9 @@ class Threshold:
 
 
 def chart(
-    trend: Trend, words: Words, title: str, *, thresholds: Sequence[Threshold] = (), deciding: Collection[str] = ()
+    trend: Trend, words: Words, title: str, *, thresholds: Sequence[Threshold] = (), deciding: Collection[datetime] = ()
 ) -> str:
-    """Every value of the trend. `deciding` are result ids to be marked."""
+    """Every value of the trend. `deciding` are collection times to be marked."""
     bounds = [limit for limit in (trend.low, trend.high) if limit is not None] + [t.value for t in thresholds]
     frame = Frame(trend.dots, bounds, BOX)
     parts = [
@@ -37,7 +37,7 @@ def chart(
         *_time_axis(frame, trend.dots, words),
         *(_threshold(frame, threshold) for threshold in thresholds),
         _line(frame, trend.dots),
-        *(_dot(frame, dot, words, trend.unit, marked=dot.result_id in deciding) for dot in trend.dots),
+        *(_dot(frame, dot, words, trend.unit, marked=dot.at in deciding) for dot in trend.dots),
     ]
     head = f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{escape(title)}</title>'
     return f"{head}{''.join(parts)}</svg>"

@@ -8,6 +8,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from alerts.alert import AlertState
+from alerts.explaining import explain
 from alerts.result import Result
 from services.board import reasons
 from services.board.context import Board
@@ -24,8 +25,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     state: AlertState
     patient: PatientRow
     rows: list[reasons.Row]
-    alternatives: list[tuple[reasons.Change, ...]]
-    unknowns: list[str]
+    explained: dict[str, Any]
+    """`alerts.explaining.explain`: sentences, what is unknown, what would have stopped it."""
     results: list[Result]
     sources: list[sources.Source]
     trend: Trend | None
@@ -43,7 +44,7 @@ async def gather(board: Board, conn: AsyncConnection[Any], alert: AlertRow) -> E
     trends = (await board.trends.read(conn, [patient]))[patient.id]
     return Evidence(
         alert=alert, state=state, patient=patient, rows=reasons.rows(state.reasons),
-        alternatives=reasons.alternatives(state.reasons), unknowns=reasons.unknowns(state.reasons), results=used,
+        explained=explain(state), results=used,
         sources=await sources.sources(conn, used), trend=_headline(state, trends),
         history=await alert_reading.history(conn, alert.alert_id),
         deliveries=await alert_reading.deliveries(conn, alert.alert_id),

@@ -1,16 +1,13 @@
-"""A condition tree as rows of a table, and the least changes that would have kept the alert from holding."""
+"""A condition tree as rows of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
 from alerts.condition import Node
 from alerts.logic import Interval, Truth
-
-_OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,15 +27,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[str, ...] = ()
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A number that would have to be otherwise: `name operator threshold`."""
-
-    name: str
-    operator: str
-    threshold: Decimal | None
-    unit: str
-
-
 def rows(node: Node, depth: int = 0) -> list[Row]:
     """The tree in reading order."""
     own = Row(
@@ -47,38 +35,6 @@ def rows(node: Node, depth: int = 0) -> list[Row]:
         method=node.method, results=node.results,
     )  # fmt: skip
     return [own, *(row for child in node.children for row in rows(child, depth + 1))]
-
-
-def alternatives(node: Node) -> list[tuple[Change, ...]]:
-    """Each item alone would have made a TRUE node FALSE; all changes of one item are needed together.
-
-    Of AND any one true part suffices; of OR every true part has to fall. Empty when only a fact could change it.
-    """
-    if node.truth is not Truth.TRUE:
-        return []
-    if node.kind == "compare":
-        return [(_change(node),)]
-    below = [alternatives(child) for child in node.children if child.truth is Truth.TRUE]
-    if node.kind == "all":
-        return [change for child in below for change in child]
-    if node.kind == "any" and below and all(below):
-        return [tuple(_once(change for child in below for change in child[0]))]
-    return []
-
-
-def _change(node: Node) -> Change:
-    return Change(
-        name=node.name, operator=_OPPOSITE.get(node.operator, node.operator), threshold=node.threshold, unit=node.unit
-    )
-
-
-def _once(changes: Iterable[Change]) -> Iterable[Change]:
-    return dict.fromkeys(changes)
-
-
-def unknowns(node: Node) -> list[str]:
-    """Names of what was missing: conditions that stayed INDETERMINATE, each once."""
-    return list(dict.fromkeys(row.name for row in rows(node) if row.truth is Truth.INDETERMINATE and row.name))
 
 
 def thresholds(node: Node, names: set[str]) -> list[tuple[Decimal, str]]:

@@ -46,7 +46,7 @@ def sparkline(trend: Trend, title: str, description: str) -> str:
     frame = Frame(dots, bounds, (MARGIN, MARGIN, WIDTH - MARGIN - 2, HEIGHT - MARGIN))
     parts = [band(frame, trend, 0, WIDTH), _line(frame, dots), last_dot(frame, trend)]
     return (
-        f'<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="none">'
+        f'<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="xMaxYMid meet">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{''.join(parts)}</svg>"
     )
 

@@ -95,7 +95,7 @@ async def still_valid(conn: AsyncConnection[Any], token_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def token_row(  # noqa: PLR0913 - the columns
+def token_row(
     *, kind: str, name: str, scope: str, person_id: int | None, expires_at: datetime | None, named: bool = False
 ) -> tuple[str, UUID, tuple[Any, ...]]:
     """A new secret, its token's id, and the values for `INSERT_TOKEN`."""

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from alerts.wording.catalogue import catalogue as wording
+
 Language = Literal["sl", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _PATTERN = {"sl": "d. M. y HH:mm", "en": "d MMM y HH:mm"}
@@ -43,9 +45,15 @@ class Words:
         return catalogue()[key][self.language].format(**values)
 
     def term(self, key: str, fallback: str) -> str:
-        """A name that comes from data, such as a rule's or an analyte's; `fallback` when it has no text of its own."""
+        """A name that comes from data, such as a flag's: the pages' own, else the alerts' wording, else `fallback`."""
         entry = catalogue().get(key)
-        return entry[self.language] if entry else fallback
+        return entry[self.language] if entry else wording(self.language).first(key, default=fallback)
+
+    def condition(self, name: str) -> str:
+        """A quantity or fact of a condition tree, in words."""
+        own = catalogue().get(f"analyte.{name}")
+        readable = name.replace("_", " ")
+        return own[self.language] if own else wording(self.language).first(f"name.{name}", default=readable)
 
     def number(self, value: Decimal | str | None) -> str:
         """Digits exactly as they are, with the language's decimal separator; a dash for nothing."""

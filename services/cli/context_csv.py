@@ -1,4 +1,4 @@
-"""The CSV of patient context: `patient,kind,from,to,code,value,unit,note`, as `PUT patients/{id}/context` names them."""
+"""The CSV of patient context: `patient,kind,from,to,code,value,unit,note`, named as in `PUT patients/{id}/context`."""
 
 from __future__ import annotations
 

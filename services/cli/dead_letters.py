@@ -32,7 +32,8 @@ def show_list(data_dir: Path | None, *, everything: bool) -> None:
         place = f"{item.topic}/{item.partition}@{item.kafka_offset}"
         state = "replayed" if item.replayed_at else "open"
         click.echo(
-            f"{item.id} {item.created_at:%Y-%m-%dT%H:%M:%SZ} {place} {item.size} B {state} {item.error_class}: {item.reason}"
+            f"{item.id} {item.created_at:%Y-%m-%dT%H:%M:%SZ} {place} {item.size} B {state} "
+            f"{item.error_class}: {item.reason}"
         )
 
 

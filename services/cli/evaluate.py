@@ -37,7 +37,7 @@ NEVER = "9999-12-31T00:00:00Z"
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="With --stored: a running `halo up`."
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(
     form: str | None, now: str | None, site: Path | None, context: Path | None, stored: bool, data_dir: Path | None,
     files: tuple[Path, ...],
 ) -> None:  # fmt: skip

@@ -40,10 +40,12 @@ def command(alert: str, language: Any, data_dir: Path | None, *, as_json: bool) 
         click.echo(msgspec.json.encode({**explain(state), **head, "segments": segments}))
         return
     click.echo(
-        f"{state.severity} {state.level} {head['condition']}, {head['response']}, version {head['version']}, code {head['code']}"
+        f"{state.severity} {state.level} {head['condition']}, {head['response']}, "
+        f"version {head['version']}, code {head['code']}"
     )
     click.echo(
-        f"{state.summary[language]}\nrule {state.rule}, pack {state.rule_pack}, opened {state.opened_at:%Y-%m-%d %H:%M}Z"
+        f"{state.summary[language]}\n"
+        f"rule {state.rule}, pack {state.rule_pack}, opened {state.opened_at:%Y-%m-%d %H:%M}Z"
     )
     for sentence in sentences(state, language):
         click.echo(f"- {sentence}")
@@ -72,7 +74,8 @@ async def _segment(conn: Any, result: Result) -> dict[str, Any]:
     raw, charset = (bytes(row[0]), row[1]) if row else (b"", "")
     piece = raw[place.offset : place.offset + place.length]
     return {
-        "analyte": result.analyte, "result_id": result.result_id, "collected_at": f"{result.collected_at:%Y-%m-%dT%H:%MZ}",
+        "analyte": result.analyte, "result_id": result.result_id,
+        "collected_at": f"{result.collected_at:%Y-%m-%dT%H:%MZ}",
         "event_id": place.event_id, "segment": place.segment, "offset": place.offset, "length": place.length,
         "raw": _decoded(piece, charset),
     }  # fmt: skip

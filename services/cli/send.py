@@ -26,7 +26,7 @@ MANY = 20
 @click.option("--rate", type=float, help="At most so many messages a second; as fast as answered without it.")
 @click.option("--patience", default=60.0, show_default=True, help="Seconds of trying again after a lost connection.")
 @click.pass_context
-def command(  # noqa: PLR0913 - one a parameter of the command
+def command(
     context: click.Context, *, files: Sequence[Path], host: str, port: int, rate: float | None, patience: float
 ) -> None:
     """Send HL7 v2 FILES over MLLP, one message after another, and print each acknowledgement.

@@ -30,9 +30,7 @@ def command() -> None:
 @click.option("--person", default="", help="api: the login in whose name it acknowledges")
 @click.option("--named", is_flag=True, help="device: may show names; only where no visitor sees the screen")
 @click.option("--expires", default="365d", show_default=True, help="Hours or days: 12h, 365d")
-def create(  # noqa: PLR0913 - the options
-    name: str, kind: str, scope: str, ward: str, person: str, expires: str, *, named: bool
-) -> None:
+def create(name: str, kind: str, scope: str, ward: str, person: str, expires: str, *, named: bool) -> None:
     """Print a new secret. A screen enters at BOARD/enter#device=SECRET."""
     if kind == "device" and not ward:
         raise click.UsageError("a device shows one ward: --ward NAME")

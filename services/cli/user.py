@@ -32,9 +32,7 @@ def command() -> None:
 @click.option("--language", type=click.Choice(["sl", "en"]), default="sl", show_default=True)
 @click.option("--no-password", is_flag=True, help="Can enter by `halo user link` only.")
 @PASSWORD_FILE
-def add(  # noqa: PLR0913 - the options
-    login: str, role: str, name: str, language: str, password_file: Path | None, *, no_password: bool
-) -> None:
+def add(login: str, role: str, name: str, language: str, password_file: Path | None, *, no_password: bool) -> None:
     """Create a person; asks for a password unless a file has it."""
     hashed = UNUSABLE if no_password else _hashed(password_file)
     with connect_blocking(Settings().database, "user") as conn:

@@ -17,7 +17,8 @@ from services.shared.clock import Clock
 from services.shared.log import logger
 
 _DUE: LiteralString = """
-SELECT id::text, kind, patient_id, due_at, body FROM timer WHERE fired_at IS NULL AND due_at <= %s AND NOT (kind = ANY(%s))
+SELECT id::text, kind, patient_id, due_at, body FROM timer
+WHERE fired_at IS NULL AND due_at <= %s AND NOT (kind = ANY(%s))
 ORDER BY due_at LIMIT 50 FOR UPDATE SKIP LOCKED
 """
 _FIRED: LiteralString = "UPDATE timer SET fired_at = clock_timestamp() WHERE id = %s"

@@ -21,7 +21,7 @@ _FRAME_BYTES = b"\x0b\x1c\r\n"
 _DEFAULT_VERSION = "2.5.1"
 
 
-def acknowledge(  # noqa: PLR0913 - the parts of an acknowledgement
+def acknowledge(
     header: Header | None,
     code: Code,
     *,

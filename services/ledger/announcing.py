@@ -1,20 +1,35 @@
-"""The alert's full state as `alerts.v1` and the channels carry it."""
+"""The alert's full state as `alerts.v1` carries it, and as a channel is given it."""
 
 from __future__ import annotations
 
 import msgspec
 
+from schemas.alert import Alert, Summary
 from services.ledger.comparing import Change
 from services.ledger.stored import Stored, StoredAlert
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
-def announce(person: Stored, change: Change, alert: StoredAlert, reason: str) -> bytes:
-    """One JSON object; `change` says what happened, `version` counts the changes."""
-    state = msgspec.to_builtins(alert.state, builtin_types=(), str_keys=True)
-    return _encoder.encode({
-        **state, "patient_public_id": person.public_id, "condition": alert.condition, "response": alert.response,
-        "version": alert.version, "change": change.kind, "reason": reason, "late": alert.late, "code": alert.code,
-        "superseded_by": alert.superseded_by,
-    })  # fmt: skip
+def announce(person: Stored, change: Change, alert: StoredAlert, *, site_version: str, made_up: bool) -> Alert:
+    """The record; the head of the alert log is added when the log is written."""
+    s = alert.state
+    return Alert(
+        alert_id=alert.alert_id, version=alert.version, change=change.kind, patient=person.patient,
+        patient_ref=person.public_id, family=s.family, rule=s.rule, level=s.level, severity=s.severity.value,
+        condition=alert.condition, flags=s.flags, opened_at=s.opened_at, regraded_at=s.regraded_at,
+        cleared_at=s.cleared_at, analyte=s.analyte, value=s.value, unit=s.unit,
+        summary=Summary(en=s.summary["en"], sl=s.summary["sl"]),
+        reasons=msgspec.to_builtins(s.reasons, str_keys=True), results=s.results, rule_pack=s.rule_pack,
+        site_version=site_version, late=alert.late, superseded_by=alert.superseded_by or "",
+        supersedes=tuple(sorted(old.alert_id for old in change.predecessors)), made_up=made_up,
+    )  # fmt: skip
+
+
+def for_channel(record: Alert, alert: StoredAlert, reason: str) -> bytes:
+    """What a channel is given: the record, and what a person needs who is called."""
+    more = {
+        "code": alert.code, "response": alert.response, "reason": reason, "sampled_at": alert.state.sampled_at,
+        "delivery": alert.state.delivery,
+    }  # fmt: skip
+    return _encoder.encode({**msgspec.structs.asdict(record), **more})

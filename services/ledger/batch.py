@@ -1,4 +1,4 @@
-"""The one transaction (design 6): events in, results, alerts, deliveries, outbox and the next offset, all or nothing."""
+"""The one transaction: events in; results, alerts, deliveries, outbox and the next offset out, all or nothing."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 class Ledger:
     """One writer. Not for several tasks at once: it owns one connection and a cache."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
         self, connect: Connect, stream: StreamName, *, site: Site, rules: Rules, teller: Teller, journal: Journal,
         zone: ZoneInfo, cached_patients: int = 5000,
     ) -> None:  # fmt: skip
         self.stream = stream
-        self._connect, self._conn = connect, None
+        self._connect = connect
+        self._conn: AsyncConnection[Any] | None = None
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
         self._committed: dict[int, int] = {}
@@ -84,10 +85,11 @@ class Ledger:
     async def transaction(self) -> Any:
         """A transaction on the writer's connection. Unavailable when the database is away; the cache is then empty."""
         try:
-            if self._conn is None or self._conn.closed:
-                self._conn = await self._connect()
-            async with self._conn.transaction():
-                yield self._conn
+            conn = self._conn
+            if conn is None or conn.closed:
+                conn = self._conn = await self._connect()
+            async with conn.transaction():
+                yield conn
         except _AGAIN + _POISON:
             raise
         except _AWAY as error:
@@ -179,7 +181,10 @@ class Ledger:
 
     async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:
         rows = [
-            (item.event.event_id, item.event.source.sender, item.event.reason, item.event.field, item.received_at, item.event.raw)
+            (
+                item.event.event_id, item.event.source.sender, item.event.reason, item.event.field, item.received_at,
+                item.event.raw,
+            )
             for item in run if item.fault is None and isinstance(item.event, Refused)
         ]  # fmt: skip
         done.outcome.refused += len(await REFUSED.run(conn, rows))

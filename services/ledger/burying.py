@@ -1,4 +1,4 @@
-"""Dead letters: the original bytes with headers and reason, in the table and on the dead-letter topic. Operations hear."""
+"""Dead letters: the original bytes with headers and reason, in the table and on the topic. Operations hear."""
 
 from __future__ import annotations
 

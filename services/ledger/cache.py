@@ -1,4 +1,4 @@
-"""Patients that were worked on last, so that a result does not cost a whole history. Bounded by a number of patients."""
+"""Patients that were worked on last, so that a result does not cost a whole history. Bounded by a count."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def heir(alert: StoredAlert, states: Iterable[AlertState]) -> str:
     slots = set(alert.state.slots)
     shared = [(len(slots & set(s.slots)), s) for s in states if s.rule == alert.state.rule]
     best = min(
-        (pair for pair in shared if pair[0]), key=lambda pair: (-pair[0], pair[1].opened_at, pair[1].alert_id), default=None
+        (pair for pair in shared if pair[0]),
+        key=lambda pair: (-pair[0], pair[1].opened_at, pair[1].alert_id), default=None,
     )  # fmt: skip
     return best[1].alert_id if best else ""
 

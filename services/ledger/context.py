@@ -1,4 +1,4 @@
-"""From stored context entries and demographics to `alerts.context.Context`: a function of their set, not their order."""
+"""From stored entries and demographics to `alerts.context.Context`: a function of their set, not their order."""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ from services.ledger.writes import OUTBOX, shard
 _COLUMNS: LiteralString = (
     "id::text, topic, partition, kafka_offset, key, error_class, reason, code_version, created_at, replayed_at"
 )
-_LIST: LiteralString = f"SELECT {_COLUMNS}, octet_length(value) AS size FROM dead_letter WHERE %s OR replayed_at IS NULL ORDER BY created_at"
-_SHOW: LiteralString = f"SELECT {_COLUMNS}, octet_length(value) AS size, value, headers FROM dead_letter WHERE id = %s"
+_SELECT: LiteralString = "SELECT " + _COLUMNS + ", octet_length(value) AS size"
+_LIST: LiteralString = _SELECT + " FROM dead_letter WHERE %s OR replayed_at IS NULL ORDER BY created_at"
+_SHOW: LiteralString = _SELECT + ", value, headers FROM dead_letter WHERE id = %s"
 _TAKE: LiteralString = "SELECT topic, key, value FROM dead_letter WHERE id = %s FOR UPDATE"
 _DONE: LiteralString = "UPDATE dead_letter SET replayed_at = clock_timestamp() WHERE id = %s"
 _FREE: LiteralString = """

@@ -32,7 +32,8 @@ _ROWS = Bulk("alert_event", {
 })  # fmt: skip
 _PAYLOADS = Bulk("alert_event_payload", {"chain": "int8", "number": "int8", "salt": "bytea", "payload": "jsonb"})
 _CHAIN: LiteralString = """
-SELECT e.number, e.alert_id::text, e.alert_version, e.kind, e.actor, e.at, e.payload_hash, e.mac, p.salt, p.payload::text
+SELECT e.number, e.alert_id::text, e.alert_version, e.kind, e.actor, e.at, e.payload_hash, e.mac,
+       p.salt, p.payload::text
 FROM alert_event AS e LEFT JOIN alert_event_payload AS p USING (chain, number) WHERE chain = %s ORDER BY number
 """
 
@@ -55,16 +56,20 @@ class Journal:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    async def append(self, conn: AsyncConnection[Any], entries: Sequence[Entry]) -> None:
-        """Add the entries to the ends of their chains, in the order given, inside the caller's transaction."""
+    async def append(self, conn: AsyncConnection[Any], entries: Sequence[Entry]) -> list[tuple[int, bytes]]:
+        """Add the entries to the ends of their chains, in the order given, inside the caller's transaction.
+
+        The number and the seal of each, in that order.
+        """
         if not entries:
-            return
+            return []
         chains = sorted({entry.chain for entry in entries})
         found = await (await conn.execute(_HEADS, (chains,))).fetchall()
         heads: dict[int, tuple[int, bytes]] = {chain: (number, bytes(mac)) for chain, number, mac in found}
         rows, payloads = self._sealed(entries, heads)
         await _ROWS.run(conn, rows)
         await _PAYLOADS.run(conn, payloads)
+        return [(row[1], row[-1]) for row in rows]
 
     def _sealed(
         self, entries: Iterable[Entry], heads: dict[int, tuple[int, bytes]]

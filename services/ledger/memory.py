@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -69,9 +69,7 @@ class Memory:
         record = self._record(event.patient.id)
         if event.patient.id:
             record.said = context.newest(record.said, context.said(event.patient, incoming.received_at, event.event_id))
-            if (
-                incoming.received_at.year < datetime.max.year
-            ):  # an event without any time of its own says nothing of now
+            if incoming.received_at.year < MAXYEAR:  # an event without any time of its own says nothing of now
                 record.as_of = max(record.as_of or incoming.received_at, incoming.received_at)
         if isinstance(event, LabReport):
             _take_report(record, incoming, event)

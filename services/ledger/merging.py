@@ -56,7 +56,7 @@ class MergeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def derive(records: Iterable[MergeRecord]) -> tuple[dict[int, int], list[tuple[int, ...]]]:
-    """Retired id -> root, and the cycles found. Of a cycle the oldest link is dropped, so that the newest will counts."""
+    """Retired id -> root, and the cycles found. Of a cycle the oldest link is dropped: the newest will counts."""
     newest: dict[int, MergeRecord] = {}
     for record in records:
         if record.retired_id not in newest or newest[record.retired_id].rank < record.rank:

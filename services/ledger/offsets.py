@@ -13,7 +13,8 @@ from services.ledger.record import StreamName
 
 _INSERT: LiteralString = """
 INSERT INTO consumer_offset (consumer_group, cluster_id, topic, topic_id, partition, next_offset)
-SELECT %(group)s, %(cluster)s, %(topic)s, %(topic_id)s, unnest(%(partitions)s::int[]), 0 ORDER BY 5 ON CONFLICT DO NOTHING
+SELECT %(group)s, %(cluster)s, %(topic)s, %(topic_id)s, unnest(%(partitions)s::int[]), 0 ORDER BY 5
+ON CONFLICT DO NOTHING
 """
 _LOCK: LiteralString = """
 SELECT partition, next_offset FROM consumer_offset

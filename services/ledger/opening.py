@@ -37,6 +37,7 @@ def open_ledger(
     site = load_site(settings.site)
     return Ledger(
         lambda: database.connect(settings.database, "processor", autocommit=True), stream, site=site,
-        rules=Rules(rules, default_pack()), teller=Teller(load_channels(settings.channels), site.version),
+        rules=Rules(rules, default_pack()),
+        teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo"),
         journal=open_journal(settings), zone=site.zone, cached_patients=cached_patients,
     )  # fmt: skip

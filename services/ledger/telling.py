@@ -11,14 +11,13 @@ from alerts import deciding
 from alerts.deciding import Decision
 from schemas.identity import stable_id
 from services.ledger import changing
-from services.ledger.announcing import announce
+from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
 from services.ledger.deciding import decide
 from services.ledger.journal import Entry
 from services.ledger.stored import Stored, StoredAlert
-from services.ledger.writes import Writes, alert_row, shard
+from services.ledger.writes import Writes, alert_row
 from services.shared.channels import Channel
-from services.shared.topics import ALERTS
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,26 +32,23 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 class Teller:
     """Turns changes into rows. Holds the configured channels and the version of the site file."""
 
-    def __init__(self, channels: tuple[Channel, ...], site_version: str) -> None:
+    def __init__(self, channels: tuple[Channel, ...], site_version: str, *, made_up: bool = False) -> None:
         self._channels = tuple(sorted((channel.name, channel.recipient) for channel in channels))
-        self._site_version = site_version
+        self._site_version, self._made_up = site_version, made_up
 
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""
         after = changing.apply(change, person.root, person.series, cause.received_at)
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=datetime.now(UTC))
-        body = announce(person, change, after, decision.reason)
+        record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up)
         if decision.send:
+            body = for_channel(record, after, decision.reason)
             after = self._deliver(change, after, decision, body, cause, writes)
         person.alerts[after.alert_id] = after
         writes.alerts[after.alert_id] = alert_row(after, self._site_version, cause.event_id, cause.received_at)
+        writes.announcements.append((len(writes.journal), record))
         writes.journal.append(_entry(change, after, decision, cause))
-        key = person.patient.encode()
-        headers = msgspec.json.encode(
-            {"ce_id": f"{after.alert_id}:{after.version}", "ce_type": ALERTS, "ce_specversion": "1.0"}
-        )
-        writes.outbox.append((shard(key), ALERTS, key, body, headers.decode()))
-        writes.live[("alert", person.root, after.alert_id)] = None
+        writes.live["alert", person.root, after.alert_id] = None
         return after
 
     def _deliver(

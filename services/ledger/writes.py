@@ -9,11 +9,13 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import AsyncConnection
 
+from schemas.alert import Alert, ChainHead, encode_alert
 from services.ledger.bulk import Bulk, array_literal
 from services.ledger.errors import OutOfStep
 from services.ledger.journal import Entry, Journal
 from services.ledger.operations import Technical, report
 from services.ledger.stored import StoredAlert
+from services.shared.topics import ALERTS
 
 SHARDS = 16
 """Ranges of patients; the outbox keeps order within one. May be raised at any time, the relay asks which there are."""
@@ -122,6 +124,8 @@ class Writes(msgspec.Struct, kw_only=True):
     patients: dict[int, Row] = {}
     people: dict[int, Row] = {}
     journal: list[Entry] = []
+    announcements: list[tuple[int, Alert]] = []
+    """Records of `alerts.v1`, each with the place of its entry in `journal`."""
     technical: list[Technical] = []
 
     async def flush(self, conn: AsyncConnection[Any], journal: Journal) -> None:
@@ -134,12 +138,21 @@ class Writes(msgspec.Struct, kw_only=True):
         done = await ALERT.run(conn, list(self.alerts.values()))
         if len(done) != len(self.alerts):
             raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")
-        await journal.append(conn, self.journal)
+        self._announce(await journal.append(conn, self.journal))
         await DELIVERY.run(conn, self.deliveries)
         await OUTBOX.run(conn, self.outbox)
         await LIVE.run(conn, list(self.live))
         await report(conn, self.technical)
         await self._notify(conn)
+
+    def _announce(self, heads: list[tuple[int, bytes]]) -> None:
+        """Each record of `alerts.v1` carries the head of its patient's log: a tail that was cut shows."""
+        for place, record in self.announcements:
+            number, mac = heads[place]
+            key = record.patient.encode()
+            headers = {"ce_id": f"{record.alert_id}:{record.version}", "ce_type": ALERTS, "ce_specversion": "1.0"}
+            value = encode_alert(msgspec.structs.replace(record, chain=ChainHead(count=number, mac=mac.hex())))
+            self.outbox.append((shard(key), ALERTS, key, value, msgspec.json.encode(headers).decode()))
 
     async def _write_results(self, conn: AsyncConnection[Any]) -> None:
         await SOURCE.run(conn, self.sources)

@@ -1,4 +1,6 @@
-"""The processor: Faust reads `patient-events.v1`, the ledger stores and evaluates. Run as `python -m services.processor.app`.
+"""The processor: Faust reads `patient-events.v1`, the ledger stores and evaluates.
+
+Run as `python -m services.processor.app`.
 
 No tables, no web, raw bytes, one writer; truth and offsets are in Postgres.
 """
@@ -44,15 +46,15 @@ def build(settings: Settings, own: ProcessorSettings, state: State) -> faust.App
 
     pump = Pump(ledger, state, batch=own.batch, longest_retry=own.longest_retry, pause=pause)
 
-    @app.agent(topic, concurrency=1, name="ledger")  # type: ignore[untyped-decorator] # Faust is excluded from checking
+    @app.agent(topic, concurrency=1, name="ledger")
     async def store(stream: Any) -> None:
         await pump.run(stream)
 
-    @app.task  # type: ignore[untyped-decorator] # as above
+    @app.task  # type: ignore[untyped-decorator, unused-ignore] # Faust has no types for it
     async def watch() -> None:
         await Watch(settings, ledger, state, every=own.watch).run()
 
-    @app.on_before_shutdown.connect  # type: ignore[untyped-decorator] # as above
+    @app.on_before_shutdown.connect
     async def stop(*_: Any, **__: Any) -> None:
         end_after(SHUTDOWN_SECONDS)
 
@@ -80,7 +82,7 @@ def _options(settings: Settings, own: ProcessorSettings) -> dict[str, Any]:
     }
 
 
-class _Worker(faust.Worker):  # type: ignore[misc] # Faust is excluded from checking
+class _Worker(faust.Worker):
     """Faust's worker without its hands on logging: it would clear every handler."""
 
     def _setup_logging(self) -> None:

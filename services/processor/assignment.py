@@ -64,7 +64,8 @@ class Assignment:
 
     def _fault(self, partition: int, start: offsets.Start) -> Technical:
         stream = self._ledger.stream
-        detail = f"{stream.topic}, partition {partition}: {start.detail}; reading from {start.offset}. {_MEANING[start.reason]}"
+        where = f"{stream.topic}, partition {partition}: {start.detail}; reading from {start.offset}."
+        detail = f"{where} {_MEANING[start.reason]}"
         key = f"{start.reason}:{stream.topic_id}:{partition}"
         return Technical(key=key, kind=f"offsets_{start.reason}", detail=detail)
 

@@ -8,7 +8,7 @@ failed after the acknowledgement, when somebody moved it, or when the database w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
@@ -17,7 +17,7 @@ Log = dict[int, tuple[int | None, int, int]]
 Choose = Callable[[Log], Awaitable[dict[int, int]]]
 
 
-class LedgerConsumer(Consumer):  # type: ignore[misc] # Faust is excluded from type checking
+class LedgerConsumer(Consumer):
     """Reads from where the ledger says."""
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
@@ -26,7 +26,8 @@ class LedgerConsumer(Consumer):  # type: ignore[misc] # Faust is excluded from t
         if not partitions:
             return {}
         log = await self._thread.call_thread(self._look, partitions)
-        chosen = await self.transport.choose({tp.partition: log[tp] for tp in partitions})
+        transport = cast("LedgerTransport", self.transport)
+        chosen = await transport.choose({tp.partition: log[tp] for tp in partitions})
         positions = {tp: chosen[tp.partition] for tp in partitions}
         await self._thread.seek_wait(positions)
         return positions
@@ -39,7 +40,7 @@ class LedgerConsumer(Consumer):  # type: ignore[misc] # Faust is excluded from t
         return {tp: (await consumer.committed(tp), first[tp], end[tp]) for tp in partitions}
 
 
-class LedgerTransport(Transport):  # type: ignore[misc] # as above
+class LedgerTransport(Transport):
     """Install with `app.transport = LedgerTransport(...)` before the app starts."""
 
     Consumer = LedgerConsumer

@@ -25,9 +25,14 @@ def stored(database: str, count: int) -> Callable[[], bool]:
     return lambda: one(database, "SELECT count(*) FROM source_message") == count
 
 
-def test_a_killed_worker_is_followed_by_another_and_nothing_doubles(topics: Topics, database: str, tmp_path: Path) -> None:
+def test_a_killed_worker_is_followed_by_another_and_nothing_doubles(
+    topics: Topics, database: str, tmp_path: Path
+) -> None:
     items = [events.report(n % 40, {"ca": "13.9", "k": "6.6"}, hours=n // 40) for n in range(400)]
-    with worker(topics.bootstrap, database, tmp_path, number=1) as first, worker(topics.bootstrap, database, tmp_path, number=2) as second:
+    with (
+        worker(topics.bootstrap, database, tmp_path, number=1) as first,
+        worker(topics.bootstrap, database, tmp_path, number=2) as second,
+    ):
         wait(lambda: second.ready()["code"] == 200, what=second.output)
         produce(topics.bootstrap, items[:200])
         time.sleep(0.3)
@@ -36,7 +41,13 @@ def test_a_killed_worker_is_followed_by_another_and_nothing_doubles(topics: Topi
         wait(stored(database, 400), what=second.output)
     assert one(database, "SELECT count(*) FROM result") == 800
     assert one(database, "SELECT count(*) FROM alert WHERE condition = 'active'") == 80
-    assert ask(database, "SELECT alert_id, alert_version, channel, count(*) FROM delivery GROUP BY 1, 2, 3 HAVING count(*) > 1") == []
+    assert (
+        ask(
+            database,
+            "SELECT alert_id, alert_version, channel, count(*) FROM delivery GROUP BY 1, 2, 3 HAVING count(*) > 1",
+        )
+        == []
+    )
 
 
 def test_kafkas_offset_moved_ahead_by_hand_skips_nothing(topics: Topics, database: str, tmp_path: Path) -> None:
@@ -51,7 +62,9 @@ def test_kafkas_offset_moved_ahead_by_hand_skips_nothing(topics: Topics, databas
     with worker(topics.bootstrap, database, tmp_path) as running:
         wait(stored(database, 20), what=running.output)
         assert running.metric('halo_offset_seeks_total{direction="back"}') == topics.partitions
-    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'offsets_kafka_ahead'") == topics.partitions
+    assert (
+        one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'offsets_kafka_ahead'") == topics.partitions
+    )
 
 
 def _move(admin: KafkaAdminClient, topics: Topics, offset: int) -> bool:
@@ -79,7 +92,9 @@ def test_a_topic_made_anew_is_read_from_its_beginning_and_told(topics: Topics, d
     assert one(database, "SELECT count(*) FROM result") == 50
 
 
-def test_a_topic_replaced_under_a_running_worker_ends_it_and_nothing_is_skipped(topics: Topics, database: str, tmp_path: Path) -> None:
+def test_a_topic_replaced_under_a_running_worker_ends_it_and_nothing_is_skipped(
+    topics: Topics, database: str, tmp_path: Path
+) -> None:
     produce(topics.bootstrap, [events.report(n, {"ca": "13.9"}) for n in range(5)])
     with worker(topics.bootstrap, database, tmp_path) as running:
         wait(stored(database, 5), what=running.output)
@@ -112,7 +127,9 @@ def test_postgres_away_for_a_while(topics: Topics, tmp_path: Path) -> None:
             server.stop()
 
 
-def _with_postgres_away(server: EmbeddedPostgres, topics: Topics, database: str, folder: Path, seconds: float = 12.0) -> None:
+def _with_postgres_away(
+    server: EmbeddedPostgres, topics: Topics, database: str, folder: Path, seconds: float = 12.0
+) -> None:
     with worker(topics.bootstrap, database, folder) as running:
         produce(topics.bootstrap, [events.report(n, {"ca": "13.9"}) for n in range(10)])
         wait(stored(database, 10), what=running.output)

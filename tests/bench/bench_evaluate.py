@@ -71,13 +71,13 @@ def measure(prior: int) -> dict[str, float]:
 def main() -> None:
     """Print the table."""
     ways = ("merge", "quick", "plain", "derived")
-    print("prior results " + "".join(f"{way:>18}" for way in ways))  # noqa: T201 - a table is what this is for
+    print("prior results " + "".join(f"{way:>18}" for way in ways))
     first: dict[str, float] = {}
     for size in SIZES:
         found = measure(size)
         first = first or found
         cells = (f"{found[way]:8.2f} ms ({found[way] / first[way]:5.1f})" for way in ways)
-        print(f"{size:>13} " + "".join(f"{cell:>18}" for cell in cells))  # noqa: T201
+        print(f"{size:>13} " + "".join(f"{cell:>18}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,15 @@ from tests.real.events import key_of
 from tests.real.ledgers import CHANNELS, one
 
 PARTITIONS = 4
-VALUES = {"ca": "9.{0}", "alb": "4.{0}", "creat": "8{0}", "hb": "12.{0}", "k": "4.{0}", "visc": "1.{0}", "ca_mmol": "2.{0}"}
+VALUES = {
+    "ca": "9.{0}",
+    "alb": "4.{0}",
+    "creat": "8{0}",
+    "hb": "12.{0}",
+    "k": "4.{0}",
+    "visc": "1.{0}",
+    "ca_mmol": "2.{0}",
+}
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,7 +50,9 @@ def produce(bootstrap: str, reports: int, patients: int) -> float:
         event = events.report(n % patients, values, hours=(n // patients - reports // patients) * 24)
         extra = event.results[0].__class__  # an eighth result: another sample of potassium
         eighth = [extra(**{f: getattr(event.results[4], f) for f in extra.__struct_fields__} | {"sub_id": "2"})]
-        event = LabReport(**{f: getattr(event, f) for f in event.__struct_fields__} | {"results": (*event.results, *eighth)})
+        event = LabReport(
+            **{f: getattr(event, f) for f in event.__struct_fields__} | {"results": (*event.results, *eighth)}
+        )
         producer.send(PATIENT_EVENTS, encode_event(event), key=key_of(event))
     producer.flush()
     producer.close()
@@ -83,9 +93,18 @@ async def bare(bootstrap: str, database: str, reports: int) -> float:
     seen, began = 0, 0.0
     async with await psycopg.AsyncConnection.connect(database) as conn:
         while seen < reports:
-            batch = [record for records in (await consumer.getmany(timeout_ms=100, max_records=256)).values() for record in records]
+            batch = [
+                record
+                for records in (await consumer.getmany(timeout_ms=100, max_records=256)).values()
+                for record in records
+            ]
             began = began or (time.monotonic() if batch else 0.0)
-            rows = [(1, str(r.value)) for record in batch if isinstance(e := decode_event(record.value), LabReport) for r in e.results]
+            rows = [
+                (1, str(r.value))
+                for record in batch
+                if isinstance(e := decode_event(record.value), LabReport)
+                for r in e.results
+            ]
             if rows:
                 await conn.execute(query, [list(c) for c in zip(*rows, strict=True)])
                 await conn.commit()
@@ -107,7 +126,10 @@ def main() -> None:
             with servers.cloned_database(dsn) as database, tempfile.TemporaryDirectory() as folder:
                 seconds, cpu = processor(bootstrap, database, Path(folder), reports, module)
                 rates[name] = reports * 8 / seconds
-                print(f"{name:16} {rates[name]:9,.0f} results/s   {1000 * cpu / reports:6.2f} CPU s per 1,000 reports", flush=True)
+                print(
+                    f"{name:16} {rates[name]:9,.0f} results/s   {1000 * cpu / reports:6.2f} CPU s per 1,000 reports",
+                    flush=True,
+                )
         with servers.cloned_database(dsn) as database:
             rates["bare loop"] = reports * 8 / asyncio.run(bare(bootstrap, database, reports))
     print(f"{'bare loop':16} {rates['bare loop']:9,.0f} results/s")

@@ -76,7 +76,8 @@ async def test_any_order_ends_in_the_same_alerts_and_equals_evaluate(database: s
 
 
 async def test_merges_and_their_undoing_in_any_order(database: str, tmp_path: Path) -> None:
-    reports = course(1) + [
+    reports = [
+        *course(1),
         events.report(2, {"creat": "75"}, hours=-20),
         *course(2)[3:],
         events.report(3, {"ca": "13.9"}),

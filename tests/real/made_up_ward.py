@@ -43,7 +43,7 @@ def stable(*parts: object) -> str:
 
 def message(sent_id: str, results: list[tuple[str, str, str]], at: datetime) -> tuple[bytes, list[tuple[int, int]]]:
     """An HL7 v2 message and where each OBX stands in it."""
-    stamp = at.strftime("%Y%m%d%H%M%S+0000")
+    stamp = (at + timedelta(hours=1)).strftime("%Y%m%d%H%M%S+0100")
     head = f"MSH|^~\\&|LAB|MADEUP|HALO|H|{stamp}||ORU^R01|{stable(sent_id, at)[:8]}|P|2.5.1\rPID|1||{sent_id.partition('|')[2]}^^^MADEUP||Izmi\u0161ljen^Bolnik\rOBR|1|||PANEL\r"
     raw, places = head.encode(), []
     for number, (analyte, value, unit) in enumerate(results, 1):
@@ -58,13 +58,23 @@ def add_patient(conn: psycopg.Connection[Any], family: str, given: str, bed: str
     row = conn.execute(
         "INSERT INTO patient (public_id, sent_id, identifiers, family, given, birth_date, sex, ward, bed, place_at)"
         " VALUES (%s, %s, %s, %s, %s, '1950-02-03', 'F', %s, %s, now()) RETURNING id",
-        (stable("public", sent_id)[:13], sent_id, Jsonb([{"value": f"{family}{bed}", "authority": "MADEUP"}]), family, given, ward, bed),
+        (
+            stable("public", sent_id)[:13],
+            sent_id,
+            Jsonb([{"value": f"{family}{bed}", "authority": "MADEUP"}]),
+            family,
+            given,
+            ward,
+            bed,
+        ),
     ).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def add_results(conn: psycopg.Connection[Any], patient_id: int, course: Course, end: datetime, step: timedelta = timedelta(days=4)) -> list[Result]:
+def add_results(
+    conn: psycopg.Connection[Any], patient_id: int, course: Course, end: datetime, step: timedelta = timedelta(days=4)
+) -> list[Result]:
     """The course's values, the last of each analyte at `end`."""
     row = conn.execute("SELECT sent_id FROM patient WHERE id = %s", (patient_id,)).fetchone()
     assert row is not None
@@ -79,7 +89,9 @@ def add_results(conn: psycopg.Connection[Any], patient_id: int, course: Course, 
     return made
 
 
-def _store(conn: psycopg.Connection[Any], patient_id: int, sent_id: str, at: datetime, values: list[tuple[str, str]]) -> list[Result]:
+def _store(
+    conn: psycopg.Connection[Any], patient_id: int, sent_id: str, at: datetime, values: list[tuple[str, str]]
+) -> list[Result]:
     raw, places = message(sent_id, [(a, v, UNITS[a]) for a, v in values], at)
     event, received = stable("event", sent_id, at), at + timedelta(minutes=40)
     conn.execute(
@@ -92,7 +104,7 @@ def _store(conn: psycopg.Connection[Any], patient_id: int, sent_id: str, at: dat
         low, high = LIMITS.get(analyte, (None, None))
         result = Result(
             result_id=stable("result", sent_id, at, analyte), slot=stable("slot", sent_id, at, analyte), patient=sent_id,
-            laboratory="MADEUP", analyte=analyte, status=Status.FINAL, collected_at=at, version_time=received,
+            laboratory="MADEUP", analyte=analyte, status=Status.FINAL, collected_at=at, collected_offset=60, version_time=received,
             received_at=received, kind="NUMERIC", value=Decimal(value), interval=Interval.exactly(Decimal(value)),
             unit=UNITS[analyte], reference_low=Decimal(low) if low else None, reference_high=Decimal(high) if high else None,
             specimen=stable("specimen", sent_id, at), source=Provenance(event_id=event, segment=number, offset=offset, length=length),
@@ -100,17 +112,33 @@ def _store(conn: psycopg.Connection[Any], patient_id: int, sent_id: str, at: dat
         conn.execute(
             "INSERT INTO result (result_id, patient_id, analyte, slot, collected_at, status, version_time, received_at, value, unit, quality, event_id, body)"
             " VALUES (%s, %s, %s, %s, %s, 'F', %s, %s, %s, %s, 'ACCEPT', %s, %s)",
-            (result.result_id, patient_id, analyte, result.slot, at, received, received, result.value, result.unit, event, msgspec.json.encode(result)),
+            (
+                result.result_id,
+                patient_id,
+                analyte,
+                result.slot,
+                at,
+                received,
+                received,
+                result.value,
+                result.unit,
+                event,
+                msgspec.json.encode(result),
+            ),
         )
         made.append(result)
     return made
 
 
-def add_alerts(conn: psycopg.Connection[Any], patient_id: int, results: list[Result], now: datetime) -> list[AlertState]:
+def add_alerts(
+    conn: psycopg.Connection[Any], patient_id: int, results: list[Result], now: datetime
+) -> list[AlertState]:
     """What the rules say, stored as the ledger stores it, heard by the screens."""
     row = conn.execute("SELECT sent_id FROM patient WHERE id = %s", (patient_id,)).fetchone()
     assert row is not None
-    view = View(patient=row[0], series=Series().merge(results), context=Context(sex="F"), pack=default_pack(), as_of=now)
+    view = View(
+        patient=row[0], series=Series().merge(results), context=Context(sex="F"), pack=default_pack(), as_of=now
+    )
     states = list(evaluate(view).alerts)
     for state in states:
         add_alert(conn, patient_id, state)
@@ -132,7 +160,9 @@ def add_alert(conn: psycopg.Connection[Any], patient_id: int, state: AlertState)
 def announce(conn: psycopg.Connection[Any], patient_id: int, alert_id: str | None = None) -> None:
     """A live event, as the ledger writes it."""
     kind = "alert" if alert_id else "series"
-    conn.execute("INSERT INTO live_event (kind, patient_id, alert_id) VALUES (%s, %s, %s)", (kind, patient_id, alert_id))
+    conn.execute(
+        "INSERT INTO live_event (kind, patient_id, alert_id) VALUES (%s, %s, %s)", (kind, patient_id, alert_id)
+    )
     conn.execute("SELECT pg_notify('halo_live', '')")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -74,7 +75,19 @@ def _picture(found: Evidence, words: Words) -> str:
     limits = reasons.thresholds(found.state.reasons, names)
     lines = [Threshold(value, f"{operator} {words.number(value)}") for value, operator in limits]
     name = words.term(f"analyte.{found.trend.analyte}", found.trend.analyte)
-    return chart(found.trend, words, f"{name}, {found.trend.unit}", thresholds=lines, deciding=set(found.state.results))
+    return chart(
+        found.trend,
+        words,
+        f"{name}, {found.trend.unit}",
+        thresholds=lines,
+        deciding=_deciding(found, found.trend.analyte),
+    )
+
+
+def _deciding(found: Evidence, analyte: str) -> set[datetime]:
+    """Collection times of the results used that this trend shows; an adjusted calcium stands for its total."""
+    shown = {"adjusted_calcium": "ca"}.get(analyte, analyte)
+    return {result.collected_at for result in found.results if result.analyte == shown}
 
 
 @post("/alerts/{alert_id:uuid}/acknowledge", guards=[unforged, answering], include_in_schema=False)

@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 
 from alerts.severity import Severity
-from services.board.reasons import Change, Row
 from services.board.records import AlertRow, PatientRow, Trend
 
 
@@ -64,20 +63,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     patient: str
     series: list[Trend]
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an alert holds and what would have stopped it."""
-
-    alert_id: UUID
-    rule: str
-    rule_pack: str
-    draft: bool
-    reasons: list[Row]
-    stopped_by: list[tuple[Change, ...]]
-    unknown: list[str]
-    results: list[str]
-    facts: dict[str, str]
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
