@@ -91,10 +91,10 @@ def _time_axis(frame: Frame, dots: Sequence[Dot], words: Words) -> Iterable[str]
     taken: list[float] = []
     for at in _important_first([dot.at for dot in dots]):
         x = frame.x(at)
-        if any(abs(x - other) < NEAR for other in taken):
+        anchor, middle = ("end", x - NEAR / 2) if x > BOX[2] - NEAR / 2 else ("middle", x)
+        if any(abs(middle - other) < NEAR for other in taken):
             continue
-        taken.append(x)
-        anchor = "end" if x > BOX[2] - NEAR / 2 else "middle"
+        taken.append(middle)
         yield f'<text class="tick" x="{x:.1f}" y="{BOX[3] + 18}" text-anchor="{anchor}">{words.day(at)}</text>'
         yield f'<text class="tick" x="{x:.1f}" y="{BOX[3] + 34}" text-anchor="{anchor}">{words.clock(at)}</text>'
 
