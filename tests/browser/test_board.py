@@ -78,9 +78,7 @@ def test_an_alert_appears_without_reload_and_is_acknowledged(running: System, pa
     assert page.evaluate("window.neverReloaded") is True
     card.locator("li.CRITICAL a").click()
     expect(page.locator("pre.raw mark").first).to_be_visible()
-    page.locator("form[action$='/acknowledge'] [name=note]").fill(
-        "seen"
-    )
+    page.locator("form[action$='/acknowledge'] [name=note]").fill("seen")
     page.locator("form[action$='/acknowledge'] button").first.click()
     expect(page.get_by_text("made-up-doctor").first).to_be_visible()
     with psycopg.connect(running.dsn) as conn:
