@@ -1,0 +1,154 @@
+"""Kafka away: senders are told the truth, pages go out all the same, and nothing is skipped afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaConsumer
+
+from services.cli.inbox import Inbox
+from services.ledger.opening import open_ledger
+from services.notifier.outbox import publish_waiting
+from services.shared.database import connect
+from services.shared.kafka import PRODUCER_DEFAULTS
+from services.shared.mllp_client import MllpClient, acknowledgements
+from services.shared.settings import Settings
+from services.shared.topics import ALERTS
+from tests.conftest import Topics
+from tests.real import events
+from tests.real.hospital import hospital
+from tests.real.ledgers import ask, one, stream
+from tests.real.servers import free_ports, server_folder
+from tests.real.system import System
+
+pytestmark = pytest.mark.timeout(300)
+AWAY_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[tuple[Inbox, str]]:
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    with Inbox(free_ports(1)[0], 0, secret) as box:
+        yield box, secret
+
+
+@pytest.fixture(scope="module")
+def running(inbox: tuple[Inbox, str]) -> Iterator[System]:
+    with server_folder() as folder:
+        (folder / "secret").write_text(inbox[1])
+        (folder / "channels.toml").write_text(
+            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\n'
+            f'address = "http://127.0.0.1:{inbox[0].web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
+        )
+        system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml")})
+        try:
+            yield system.start()
+        finally:
+            system.end()
+
+
+class DropsOnAE:
+    """An engine that forgets a message for good on AE and AR, and sends again only after a lost connection."""
+
+    def __init__(self, port: int) -> None:
+        self.dropped: list[bytes] = []
+        self.resent = 0
+        self._port = port
+
+    def send(self, messages: list[bytes]) -> None:
+        with MllpClient(port=self._port, patience=120, on_retry=self._again) as client:
+            for message in messages:
+                (answer,) = acknowledgements(client.deliver(message))
+                if answer.code != "AA":
+                    self.dropped.append(message)
+
+    def _again(self, _reason: str) -> None:
+        self.resent += 1
+
+
+def test_a_sender_that_drops_on_ae_loses_nothing(running: System) -> None:
+    """Kafka hangs for 30 s in the middle: no answer instead of AE, so everything is sent again and stored once."""
+    made_up = hospital(11, 120, 10)
+    sender = DropsOnAE(int(running.addresses["mllp"].rpartition(":")[2]))
+    sender.send(made_up.messages[:40])
+    running.kill("kafka", signal.SIGSTOP)
+    rest = threading.Thread(target=sender.send, args=(made_up.messages[40:],))
+    rest.start()
+    time.sleep(AWAY_SECONDS)
+    running.kill("kafka", signal.SIGCONT)
+    rest.join(120)
+    assert not rest.is_alive()
+    assert sender.resent > 0
+    assert sender.dropped == []
+    stored = "SELECT count(*) FROM source_message WHERE message_id LIKE 'O11-%' OR message_id LIKE 'RESENT%'"
+    running.wait_for(lambda: one(running.dsn, stored) == made_up.distinct, "everything to be stored", 60)
+
+
+async def test_pages_go_out_without_kafka(running: System, inbox: tuple[Inbox, str]) -> None:
+    """A result that is stored already is told while the broker hangs; `alerts.v1` follows when it is back, in order."""
+    running.kill("kafka", signal.SIGSTOP)
+    try:
+        settings = Settings(
+            database=running.dsn, data_dir=running.folder, channels=running.folder / "channels.toml", kafka="unused"
+        )
+        ledger = open_ledger(settings, stream())
+        before = len(inbox[0].received())
+        high = [events.report("outage", {"ca_mmol": value}, hours=n) for n, value in enumerate(("3.1", "3.5", "3.9"))]
+        for record in events.records(*high):
+            await ledger.store([record])
+        await ledger.close()
+        running.wait_for(lambda: len(inbox[0].received()) > before, "the page", 10)
+        waiting = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+        assert one(running.dsn, waiting) >= 1
+    finally:
+        running.kill("kafka", signal.SIGCONT)
+    running.wait_for(lambda: one(running.dsn, waiting) == 0, "the outbox to be relayed", 60)
+    versions = _versions(running.bootstrap, "HOSP|outage")
+    assert versions
+    for alert, seen in versions.items():
+        first = list(dict.fromkeys(seen))
+        assert first == sorted(first), f"versions of {alert} out of order: {seen}"
+
+
+def _versions(bootstrap: str, patient: str) -> dict[str, list[int]]:
+    """Versions of each alert of a patient, as they stand in `alerts.v1`."""
+    consumer = KafkaConsumer(
+        ALERTS, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=3000
+    )
+    found: dict[str, list[int]] = {}
+    for message in consumer:
+        if message.key == patient.encode():
+            record = json.loads(message.value)
+            found.setdefault(record["alert_id"], []).append(record["version"])
+    consumer.close()
+    return found
+
+
+async def test_a_transaction_held_open_while_a_later_one_commits_is_not_skipped(
+    topics: Topics, database: str, tmp_path: Path
+) -> None:
+    """Sequence order is not commit order: the row with the smaller number comes later and is published all the same."""
+    insert = "INSERT INTO outbox (shard, topic, key, value) VALUES (1, %s, %s, %s)"
+    producer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, **PRODUCER_DEFAULTS)
+    await producer.start()
+    relaying = await connect(database, "relay", autocommit=True)
+    try:
+        with psycopg.connect(database) as slow:
+            slow.execute(insert, (ALERTS, b"k", b"early, committed late"))
+            ask(database, insert, ALERTS, b"k", b"late, committed early")
+            assert await publish_waiting(relaying, producer) == 1
+        assert await publish_waiting(relaying, producer) == 1
+    finally:
+        await relaying.close()
+        await producer.stop()
+    assert one(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
