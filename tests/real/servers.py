@@ -124,8 +124,22 @@ def _database(server_dsn: str, template: str) -> Iterator[str]:
     try:
         yield admin_dsn(server_dsn, name)
     finally:
-        with psycopg.connect(maintenance, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifiers[0]))
+        _drop(maintenance, identifiers[0])
+
+
+def _drop(maintenance: str, name: sql.Identifier) -> None:
+    """Whoever is connected is thrown out, except an autovacuum worker, which soon goes by itself."""
+    deadline = time.monotonic() + 20
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        while True:
+            try:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            except psycopg.errors.InsufficientPrivilege:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
 
 def delete_topics(bootstrap: str) -> None:
