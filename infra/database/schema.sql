@@ -1,0 +1,556 @@
+-- All tables as the migrations make them. Written by `python -m infra.database.schema`; change the migrations.
+CREATE FUNCTION public.halo_append_only_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE TABLE public.active_version (
+    kind text NOT NULL,
+    version text NOT NULL,
+    activated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.alert (
+    alert_id uuid NOT NULL,
+    patient_id bigint NOT NULL,
+    version integer NOT NULL,
+    family text NOT NULL,
+    rule text NOT NULL,
+    level text NOT NULL,
+    severity text NOT NULL,
+    condition text NOT NULL,
+    response text DEFAULT 'unacknowledged'::text NOT NULL,
+    flags text[] DEFAULT '{}'::text[] NOT NULL,
+    anchor uuid NOT NULL,
+    slots uuid[] NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    regraded_at timestamp with time zone NOT NULL,
+    cleared_at timestamp with time zone,
+    sampled_at timestamp with time zone NOT NULL,
+    analyte text DEFAULT ''::text NOT NULL,
+    value numeric,
+    unit text DEFAULT ''::text NOT NULL,
+    summary jsonb NOT NULL,
+    body bytea NOT NULL,
+    rule_pack text NOT NULL,
+    site_version text DEFAULT ''::text NOT NULL,
+    late boolean DEFAULT false NOT NULL,
+    superseded_by uuid,
+    code text NOT NULL,
+    acknowledged_by text,
+    acknowledged_at timestamp with time zone,
+    acknowledged_version integer,
+    acknowledgement_expires_at timestamp with time zone,
+    told_at timestamp with time zone,
+    told_severity text,
+    told_value numeric,
+    told_level text,
+    told_analyte text,
+    told_sampled_at timestamp with time zone,
+    event_id uuid,
+    received_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT alert_condition_check CHECK ((condition = ANY (ARRAY['active'::text, 'cleared'::text, 'retracted'::text, 'superseded'::text]))),
+    CONSTRAINT alert_response_check CHECK ((response = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'closed'::text])))
+);
+
+CREATE TABLE public.alert_event (
+    chain bigint NOT NULL,
+    number bigint NOT NULL,
+    alert_id uuid,
+    alert_version integer,
+    kind text NOT NULL,
+    actor text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    payload_hash bytea NOT NULL,
+    mac bytea NOT NULL
+);
+
+CREATE TABLE public.alert_event_payload (
+    chain bigint NOT NULL,
+    number bigint NOT NULL,
+    salt bytea NOT NULL,
+    payload jsonb NOT NULL
+);
+
+CREATE TABLE public.audit (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who text NOT NULL,
+    action text NOT NULL,
+    patient_id bigint,
+    alert_id uuid,
+    route text DEFAULT ''::text NOT NULL,
+    detail text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.consumer_offset (
+    consumer_group text NOT NULL,
+    cluster_id text NOT NULL,
+    topic text NOT NULL,
+    topic_id text NOT NULL,
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL,
+    heartbeat_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.context_event (
+    event_id uuid NOT NULL,
+    number integer NOT NULL,
+    patient_id bigint NOT NULL,
+    kind text NOT NULL,
+    body jsonb NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.dead_letter (
+    id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    kafka_offset bigint NOT NULL,
+    key bytea,
+    value bytea NOT NULL,
+    headers jsonb DEFAULT '[]'::jsonb NOT NULL,
+    error_class text NOT NULL,
+    reason text NOT NULL,
+    code_version text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    replayed_at timestamp with time zone
+);
+
+CREATE TABLE public.delivery (
+    id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    alert_version integer NOT NULL,
+    patient_id bigint NOT NULL,
+    channel text NOT NULL,
+    recipient text NOT NULL,
+    change text NOT NULL,
+    reason text NOT NULL,
+    body bytea NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    possibly_repeated boolean DEFAULT false NOT NULL,
+    received_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    handed_over_at timestamp with time zone,
+    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'handed_over'::text, 'overtaken'::text, 'closed'::text])))
+);
+
+CREATE TABLE public.delivery_attempt (
+    delivery_id uuid NOT NULL,
+    attempt integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text DEFAULT 'unknown'::text NOT NULL,
+    detail text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE public.installation (
+    one_row boolean DEFAULT true NOT NULL,
+    realm text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT installation_one_row_check CHECK (one_row)
+);
+
+CREATE TABLE public.live_event (
+    id bigint NOT NULL,
+    seq bigint,
+    kind text NOT NULL,
+    patient_id bigint,
+    alert_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.live_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.live_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE public.live_event_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.operations_alert (
+    key text NOT NULL,
+    kind text NOT NULL,
+    severity text NOT NULL,
+    detail text NOT NULL,
+    patient_id bigint,
+    count integer DEFAULT 1 NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    told_at timestamp with time zone,
+    closed_at timestamp with time zone
+);
+
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    shard integer NOT NULL,
+    topic text NOT NULL,
+    key bytea NOT NULL,
+    value bytea NOT NULL,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone
+);
+
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.patient (
+    id bigint NOT NULL,
+    public_id text NOT NULL,
+    sent_id text NOT NULL,
+    identifiers jsonb DEFAULT '[]'::jsonb NOT NULL,
+    family text DEFAULT ''::text NOT NULL,
+    given text DEFAULT ''::text NOT NULL,
+    birth_date text DEFAULT ''::text NOT NULL,
+    sex text DEFAULT ''::text NOT NULL,
+    demographics jsonb DEFAULT '{}'::jsonb NOT NULL,
+    ward text DEFAULT ''::text NOT NULL,
+    bed text DEFAULT ''::text NOT NULL,
+    place_at timestamp with time zone,
+    series_version bigint DEFAULT 0 NOT NULL,
+    as_of timestamp with time zone,
+    incomplete jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.patient_alias (
+    retired_id bigint NOT NULL,
+    root_id bigint NOT NULL,
+    CONSTRAINT patient_alias_check CHECK ((retired_id <> root_id))
+);
+
+ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.patient_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.patient_merge (
+    event_id uuid NOT NULL,
+    retired_id bigint NOT NULL,
+    survivor_id bigint NOT NULL,
+    undo boolean NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    stored_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.person (
+    id bigint NOT NULL,
+    login text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    password_hash text NOT NULL,
+    language text DEFAULT 'sl'::text NOT NULL,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT person_role_check CHECK ((role = ANY (ARRAY['ward'::text, 'on_call'::text, 'steward'::text, 'admin'::text])))
+);
+
+ALTER TABLE public.person ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.person_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.quarantine (
+    id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    patient_id bigint,
+    reason text NOT NULL,
+    detail text DEFAULT ''::text NOT NULL,
+    laboratory text DEFAULT ''::text NOT NULL,
+    code text DEFAULT ''::text NOT NULL,
+    value text DEFAULT ''::text NOT NULL,
+    unit text DEFAULT ''::text NOT NULL,
+    segment integer DEFAULT 0 NOT NULL,
+    collected_at text DEFAULT ''::text NOT NULL,
+    would_be text DEFAULT ''::text NOT NULL,
+    slot text DEFAULT ''::text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by text
+);
+
+CREATE TABLE public.refused (
+    event_id uuid NOT NULL,
+    sender text NOT NULL,
+    reason text NOT NULL,
+    field text DEFAULT ''::text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    raw bytea NOT NULL
+);
+
+CREATE TABLE public.result (
+    result_id uuid NOT NULL,
+    patient_id bigint NOT NULL,
+    analyte text NOT NULL,
+    slot uuid NOT NULL,
+    collected_at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    version_time timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    value numeric,
+    comparator text,
+    unit text DEFAULT ''::text NOT NULL,
+    quality text NOT NULL,
+    event_id uuid NOT NULL,
+    mapping_version text DEFAULT ''::text NOT NULL,
+    stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    body bytea NOT NULL
+);
+
+CREATE TABLE public.result_key (
+    result_id uuid NOT NULL,
+    patient_id bigint NOT NULL
+);
+
+CREATE TABLE public.source_message (
+    event_id uuid NOT NULL,
+    patient_id bigint,
+    type text NOT NULL,
+    purpose text DEFAULT 'live'::text NOT NULL,
+    format text NOT NULL,
+    sender text NOT NULL,
+    message_id text DEFAULT ''::text NOT NULL,
+    message_type text DEFAULT ''::text NOT NULL,
+    sent_at text DEFAULT ''::text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sha256 text DEFAULT ''::text NOT NULL,
+    charset text DEFAULT ''::text NOT NULL,
+    raw bytea NOT NULL,
+    event bytea NOT NULL,
+    results integer DEFAULT 0 NOT NULL,
+    stored integer DEFAULT 0 NOT NULL,
+    duplicate integer DEFAULT 0 NOT NULL,
+    quarantined integer DEFAULT 0 NOT NULL,
+    ignored integer DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.timer (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    patient_id bigint,
+    due_at timestamp with time zone NOT NULL,
+    body jsonb DEFAULT '{}'::jsonb NOT NULL,
+    fired_at timestamp with time zone
+);
+
+CREATE TABLE public.token (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    secret_hash bytea NOT NULL,
+    scope text NOT NULL,
+    named boolean DEFAULT false NOT NULL,
+    person_id bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['api'::text, 'device'::text, 'session'::text])))
+);
+
+ALTER TABLE ONLY public.active_version
+    ADD CONSTRAINT active_version_pkey PRIMARY KEY (kind);
+
+ALTER TABLE ONLY public.alert_event_payload
+    ADD CONSTRAINT alert_event_payload_pkey PRIMARY KEY (chain, number);
+
+ALTER TABLE ONLY public.alert_event
+    ADD CONSTRAINT alert_event_pkey PRIMARY KEY (chain, number);
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_pkey PRIMARY KEY (alert_id);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.consumer_offset
+    ADD CONSTRAINT consumer_offset_pkey PRIMARY KEY (consumer_group, cluster_id, topic_id, partition);
+
+ALTER TABLE ONLY public.context_event
+    ADD CONSTRAINT context_event_pkey PRIMARY KEY (event_id, number);
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_alert_id_alert_version_channel_recipient_key UNIQUE (alert_id, alert_version, channel, recipient);
+
+ALTER TABLE ONLY public.delivery_attempt
+    ADD CONSTRAINT delivery_attempt_pkey PRIMARY KEY (delivery_id, attempt);
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (one_row);
+
+ALTER TABLE ONLY public.live_event
+    ADD CONSTRAINT live_event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.live_event
+    ADD CONSTRAINT live_event_seq_key UNIQUE (seq);
+
+ALTER TABLE ONLY public.operations_alert
+    ADD CONSTRAINT operations_alert_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.patient_alias
+    ADD CONSTRAINT patient_alias_pkey PRIMARY KEY (retired_id);
+
+ALTER TABLE ONLY public.patient_merge
+    ADD CONSTRAINT patient_merge_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY public.patient
+    ADD CONSTRAINT patient_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.patient
+    ADD CONSTRAINT patient_public_id_key UNIQUE (public_id);
+
+ALTER TABLE ONLY public.patient
+    ADD CONSTRAINT patient_sent_id_key UNIQUE (sent_id);
+
+ALTER TABLE ONLY public.person
+    ADD CONSTRAINT person_login_key UNIQUE (login);
+
+ALTER TABLE ONLY public.person
+    ADD CONSTRAINT person_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.refused
+    ADD CONSTRAINT refused_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY public.result_key
+    ADD CONSTRAINT result_key_pkey PRIMARY KEY (result_id);
+
+ALTER TABLE ONLY public.result
+    ADD CONSTRAINT result_pkey PRIMARY KEY (result_id, collected_at);
+
+ALTER TABLE ONLY public.source_message
+    ADD CONSTRAINT source_message_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY public.timer
+    ADD CONSTRAINT timer_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_secret_hash_key UNIQUE (secret_hash);
+
+CREATE INDEX alert_event_alert ON public.alert_event USING btree (alert_id);
+
+CREATE INDEX alert_open ON public.alert USING btree (severity, changed_at) WHERE (condition = 'active'::text);
+
+CREATE INDEX alert_patient ON public.alert USING btree (patient_id, rule);
+
+CREATE INDEX audit_patient ON public.audit USING btree (patient_id, at);
+
+CREATE INDEX context_event_patient ON public.context_event USING btree (patient_id);
+
+CREATE INDEX delivery_due ON public.delivery USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
+
+CREATE INDEX live_event_unstamped ON public.live_event USING btree (id) WHERE (seq IS NULL);
+
+CREATE INDEX outbox_waiting ON public.outbox USING btree (shard, id) WHERE (published_at IS NULL);
+
+CREATE INDEX patient_alias_root ON public.patient_alias USING btree (root_id);
+
+CREATE INDEX patient_merge_retired ON public.patient_merge USING btree (retired_id);
+
+CREATE INDEX quarantine_open ON public.quarantine USING btree (received_at) WHERE (closed_at IS NULL);
+
+CREATE INDEX quarantine_slot ON public.quarantine USING btree (slot) WHERE ((closed_at IS NULL) AND (slot <> ''::text));
+
+CREATE INDEX result_patient ON public.result USING btree (patient_id, analyte, collected_at DESC);
+
+CREATE INDEX source_message_patient ON public.source_message USING btree (patient_id, received_at);
+
+CREATE INDEX timer_due ON public.timer USING btree (due_at) WHERE (fired_at IS NULL);
+
+CREATE TRIGGER alert_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.alert_event FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+ALTER TABLE ONLY public.alert_event_payload
+    ADD CONSTRAINT alert_event_payload_chain_number_fkey FOREIGN KEY (chain, number) REFERENCES public.alert_event(chain, number);
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.context_event
+    ADD CONSTRAINT context_event_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(alert_id);
+
+ALTER TABLE ONLY public.delivery_attempt
+    ADD CONSTRAINT delivery_attempt_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES public.delivery(id);
+
+ALTER TABLE ONLY public.patient_alias
+    ADD CONSTRAINT patient_alias_retired_id_fkey FOREIGN KEY (retired_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_alias
+    ADD CONSTRAINT patient_alias_root_id_fkey FOREIGN KEY (root_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_merge
+    ADD CONSTRAINT patient_merge_retired_id_fkey FOREIGN KEY (retired_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_merge
+    ADD CONSTRAINT patient_merge_survivor_id_fkey FOREIGN KEY (survivor_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.source_message
+    ADD CONSTRAINT source_message_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.timer
+    ADD CONSTRAINT timer_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.token
+    ADD CONSTRAINT token_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.person(id);
