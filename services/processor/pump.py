@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NoReturn
 
 from services.ledger.batch import Ledger
@@ -14,6 +14,7 @@ from services.ledger.record import Outcome, Record
 from services.processor import metrics
 from services.processor.state import State
 from services.shared.log import logger
+from services.shared.topics import PATIENT_EVENTS
 
 EXIT_UNEXPECTED = 70
 FIRST_RETRY = 0.05
@@ -45,8 +46,10 @@ class Pump:
         try:
             while True:
                 events = await self._take()
+                metrics.OLDEST.labels(PATIENT_EVENTS).set(min(event.message.timestamp or time() for event in events))
                 outcome = await self._store([record(event) for event in events])
                 await self._acknowledge(stream, events, outcome)
+                metrics.OLDEST.labels(PATIENT_EVENTS).set(time())
         except Exception as error:  # noqa: BLE001 - as above
             die("batch.failed", error)
 
