@@ -42,20 +42,34 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         return self.grades[-1]
 
 
+class Fold(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the folding has come; taking more judgements from here is as good as from the start."""
+
+    closed: tuple[Episode, ...] = ()
+    current: Episode | None = None
+    run: int = 0
+    """Samples in a row within the clearing limit."""
+    run_began: datetime | None = None
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """In order; at most the last one is open."""
+        return (*self.closed, self.current) if self.current else self.closed
+
+    def take(self, judgements: Iterable[Judgement], clearing: Clearing) -> Fold:
+        """With the judgements that follow, in collection order."""
+        folded = self
+        for judgement in judgements:
+            if judgement.truth is Truth.TRUE:
+                folded = Fold(closed=folded.closed, current=_met(folded.current, judgement))
+            elif folded.current is not None:
+                folded = _not_met(folded, folded.current, judgement, clearing)
+        return folded
+
+
 def fold(judgements: Iterable[Judgement], clearing: Clearing) -> list[Episode]:
     """Episodes in order; at most the last one is open."""
-    episodes: list[Episode] = []
-    run: list[Judgement] = []
-    current: Episode | None = None
-    for judgement in judgements:
-        if judgement.truth is Truth.TRUE:
-            current, run = _met(current, judgement), []
-        elif current is not None:
-            run = _run(run, judgement)
-            if _ends(run, clearing):
-                episodes.append(_cleared(current, judgement))
-                current, run = None, []
-    return [*episodes, current] if current else episodes
+    return list(Fold().take(judgements, clearing).episodes)
 
 
 def _met(current: Episode | None, judgement: Judgement) -> Episode:
@@ -71,17 +85,16 @@ def _met(current: Episode | None, judgement: Judgement) -> Episode:
     return msgspec.structs.replace(current, grades=grades, last=judgement, slots=(*current.slots, judgement.slot))
 
 
-def _run(run: list[Judgement], judgement: Judgement) -> list[Judgement]:
-    """Samples in a row within the clearing limit; one beyond it starts again, one not counted changes nothing."""
-    if judgement.clears is Truth.TRUE:
-        return [*run, judgement]
-    return [] if judgement.clears is Truth.FALSE else run
-
-
-def _ends(run: list[Judgement], clearing: Clearing) -> bool:
-    if not run or clearing.samples == 0 or len(run) < clearing.samples:
-        return False
-    return run[-1].at - run[0].at >= timedelta(hours=clearing.span_hours)
+def _not_met(folded: Fold, current: Episode, judgement: Judgement, clearing: Clearing) -> Fold:
+    """One more of a run within the clearing limit; one beyond it starts again, one not counted changes nothing."""
+    if judgement.clears is Truth.INDETERMINATE:
+        return folded
+    if judgement.clears is Truth.FALSE:
+        return Fold(closed=folded.closed, current=current)
+    run, began = folded.run + 1, folded.run_began or judgement.at
+    if clearing.samples and run >= clearing.samples and judgement.at - began >= timedelta(hours=clearing.span_hours):
+        return Fold(closed=(*folded.closed, _cleared(current, judgement)))
+    return Fold(closed=folded.closed, current=current, run=run, run_began=began)
 
 
 def _cleared(current: Episode, judgement: Judgement) -> Episode:

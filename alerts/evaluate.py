@@ -64,15 +64,16 @@ def open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermi
         yield Undetermined(rule=rule.name, collected_at=last.at, missing=last.missing, possible=last.possible)
 
 
-def told_apart(episodes: Iterable[Episode]) -> Iterable[Episode]:
+def told_apart(episodes: Iterable[Episode], earlier: Iterable[Episode] = ()) -> Iterable[Episode]:
     """A slot used for two collections (`slot_conflict`) may open two episodes; the later one's anchor says when."""
-    seen: set[str] = set()
+    seen = {episode.anchor for episode in earlier}
     for episode in episodes:
-        anchor = (
-            f"{episode.anchor}@{episode.opened_at:%Y-%m-%dT%H:%M:%SZ}" if episode.anchor in seen else episode.anchor
-        )
-        seen.add(episode.anchor)
-        yield msgspec.structs.replace(episode, anchor=anchor)
+        if episode.anchor not in seen:
+            seen.add(episode.anchor)
+            yield episode
+        else:
+            when = f"{episode.anchor}@{episode.opened_at:%Y-%m-%dT%H:%M:%SZ}"
+            yield msgspec.structs.replace(episode, anchor=when)
 
 
 def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:

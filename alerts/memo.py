@@ -5,26 +5,31 @@ Equal to `evaluate` for the same view (property-tested). A rule that is no `Walk
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
 from alerts.alert import AlertState, Undetermined
-from alerts.episodes import Episode, fold
+from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
 from alerts.preliminary import only_critical
-from alerts.rule import Rule, View
-from alerts.stepping import AHEAD, Step, Walk
+from alerts.rule import Judgement, Rule, View
+from alerts.stepping import AHEAD, Step, Walk, settled
+from alerts.thresholds import Clearing
 
 
 class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule said of a patient last, with the way there. Good only for the same context and rule pack."""
 
     steps: tuple[Step, ...] = ()
+    """Their judgements as they may stand (`only_critical`)."""
     alerts: tuple[AlertState, ...] = ()
     episodes: tuple[Episode, ...] = ()
     undetermined: tuple[Undetermined, ...] = ()
+    folded: Fold = Fold()
+    """The first `folds` steps folded: those that no sample after the newest can reach."""
+    folds: int = 0
 
 
 def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None) -> Memo:
@@ -32,29 +37,58 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
 
     Whatever the rule raises goes through to the caller.
     """
-    known = memo if memo is not None and since is not None else Memo()
-    steps = rule.judge.walk(view, known.steps, since) if isinstance(rule.judge, Walk) else ()
-    judgements = [s.judgement for s in steps if s.judgement is not None] if steps else rule.judge(view)
-    settled = [only_critical(view, judgement) for judgement in judgements]
-    clearing = view.pack.clearing.get(rule.name, DEFAULT_CLEARING)
-    episodes = tuple(told_apart(fold(settled, clearing)))
+    if isinstance(rule.judge, Walk):
+        return _walked(view, rule, rule.judge, memo or Memo(), since)
+    judgements = [only_critical(view, judgement) for judgement in rule.judge(view)]
+    episodes = tuple(told_apart(fold(judgements, _clearing(view, rule))))
     return Memo(
-        steps=steps,
         episodes=episodes,
-        alerts=_alerts(view, rule, episodes, known, since),
-        undetermined=tuple(open_question(rule, settled)),
+        alerts=tuple(_alerts(view, rule, episodes, memo or Memo(), since)),
+        undetermined=tuple(open_question(rule, judgements[-1:])),
     )
 
 
+def _walked(view: View, rule: Rule, walk: Walk, known: Memo, since: datetime | None) -> Memo:
+    kept = settled(known.steps, since)
+    last = known.steps[kept - 1] if kept else None
+    steps = (*known.steps[:kept], *(_as_it_may_stand(view, step) for step in walk.onward(view, last)))
+    before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
+    folds = settled(steps, steps[-1].at) if steps else 0
+    folded = before.take(_judgements(steps[start:folds]), _clearing(view, rule))
+    whole = folded.take(_judgements(steps[folds:]), _clearing(view, rule))
+    done = len(before.closed)
+    episodes = (*known.episodes[:done], *told_apart(whole.episodes[done:], known.episodes[:done]))
+    newest = next(_judgements(reversed(steps)), None)
+    return Memo(
+        steps=steps,
+        episodes=episodes,
+        alerts=(*known.alerts[:done], *_alerts(view, rule, episodes[done:], known, since)),
+        undetermined=tuple(open_question(rule, [newest] if newest else [])),
+        folded=folded,
+        folds=folds,
+    )
+
+
+def _as_it_may_stand(view: View, step: Step) -> Step:
+    judgement = step.judgement and only_critical(view, step.judgement)
+    return step if judgement is step.judgement else msgspec.structs.replace(step, judgement=judgement)
+
+
+def _judgements(steps: Iterable[Step]) -> Iterator[Judgement]:
+    return (step.judgement for step in steps if step.judgement is not None)
+
+
+def _clearing(view: View, rule: Rule) -> Clearing:
+    return view.pack.clearing.get(rule.name, DEFAULT_CLEARING)
+
+
 def _alerts(
-    view: View, rule: Rule, episodes: Sequence[Episode], known: Memo, since: datetime | None
-) -> tuple[AlertState, ...]:
+    view: View, rule: Rule, episodes: Iterable[Episode], known: Memo, since: datetime | None
+) -> Iterator[AlertState]:
     """Alerts in order of opening; one whose episode ended out of reach of the change is kept as it was."""
     kept = {episode.anchor: (episode, alert) for episode, alert in zip(known.episodes, known.alerts, strict=True)}
-    found = []
     for episode in episodes:
         before = kept.get(episode.anchor)
         reachable = since is None or episode.last.at >= since - AHEAD
         same = before is not None and not reachable and before[0] == episode
-        found.append(before[1] if before is not None and same else alert_of(view, rule, episode))
-    return tuple(found)
+        yield before[1] if before is not None and same else alert_of(view, rule, episode)

@@ -6,7 +6,8 @@ a changed sample can reach; a property test shows that both are equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from alerts.rule import Judgement, View
 
 AHEAD = timedelta(hours=72)
-"""No rule looks further ahead than a draw beside a draw beside the sample (24 h each), with room to spare."""
+"""No step looks further ahead than a draw beside a draw beside the sample (24 h each), or it says so (`until`)."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -26,32 +27,47 @@ class Step(msgspec.Struct, frozen=True):
     state: Any
     judgement: Any
     """A `Judgement`, or None where the rule had nothing to say."""
+    until: datetime
+    """What is taken after this changes neither this step nor any before it."""
+
+
+def settled(steps: Sequence[Step], since: datetime | None) -> int:
+    """How many of the steps, from the first on, a change from `since` on cannot reach."""
+    return 0 if since is None else bisect_left(steps, since, key=_until)
 
 
 class Walk:
-    """A judge that is a fold over collection times; calling it walks from the start."""
+    """A judge that is a fold over collection times; calling it walks from the start.
+
+    `until` says up to when a step may read, where that can be more than AHEAD after its sample.
+    """
 
     def __init__(
         self,
         triggers: Iterable[str],
         step: Callable[[View, datetime, Any], tuple[Any, Judgement | None]],
         start: Any = None,
+        until: Callable[[View, datetime], datetime] | None = None,
     ) -> None:
-        self._triggers, self._step, self._start = tuple(triggers), step, start
+        self._triggers, self._step, self._start, self._until = tuple(triggers), step, start, until
 
     def __call__(self, view: View) -> list[Judgement]:
         """All judgements of the patient in collection order."""
-        return [step.judgement for step in self.walk(view) if step.judgement is not None]
+        return [step.judgement for step in self.onward(view) if step.judgement is not None]
 
-    def walk(self, view: View, known: tuple[Step, ...] = (), since: datetime | None = None) -> tuple[Step, ...]:
-        """Every step; those of `known` that lie more than AHEAD before `since` are taken as they are."""
-        steps = [step for step in known if since is not None and step.at < since - AHEAD]
-        state, last = (steps[-1].state, steps[-1].at) if steps else (self._start, None)
-        for at in self._times(view, last):
+    def onward(self, view: View, last: Step | None = None, to: datetime | None = None) -> Iterator[Step]:
+        """The steps after `last` (from the start when None), up to and with `to`."""
+        state, until = (last.state, last.until) if last else (self._start, None)
+        for at in self._times(view, last.at if last else None, to):
             state, judgement = self._step(view, at, state)
-            steps.append(Step(at, state, judgement))
-        return tuple(steps)
+            own = max(at + AHEAD, self._until(view, at)) if self._until else at + AHEAD
+            until = own if until is None else max(own, until)
+            yield Step(at, state, judgement, until)
 
-    def _times(self, view: View, after: datetime | None) -> list[datetime]:
+    def _times(self, view: View, after: datetime | None, to: datetime | None) -> list[datetime]:
         points = (view.series.after(name, after) for name in self._triggers)
-        return sorted({point.at for taken in points for point in taken})
+        return sorted({point.at for taken in points for point in taken if to is None or point.at <= to})
+
+
+def _until(step: Step) -> datetime:
+    return step.until
