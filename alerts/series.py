@@ -110,6 +110,12 @@ class Series:
         points = self.points(analyte)
         return points if time is None else points[bisect_right(points, time, key=_time) :]
 
+    def following(self, analyte: str, time: datetime) -> Point | None:
+        """The next value taken after `time`, final or not."""
+        points = self.points(analyte)
+        index = bisect_right(points, time, key=_time)
+        return points[index] if index < len(points) else None
+
     def reach(self, results: Iterable[Result]) -> datetime | None:
         """The earliest collection time that adding `results` can change: theirs, and those of their slots till now."""
         touched = ((r, self._versions.get(r.analyte, {}).get(r.slot, {})) for r in results)

@@ -5,20 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from alerts.episodes import Episode, fold
+import msgspec
+
+from alerts.episodes import Episode, Fold
 from alerts.preliminary import only_critical
 from alerts.rule import Rule, View
+from alerts.stepping import Step, Walk
 
 
-def episodes(view: View, rules: Iterable[Rule]) -> list[Episode]:
-    """All episodes of the rules, by the same fold and the same clearing rows as the alerts themselves."""
-    found: list[Episode] = []
-    for rule in rules:
-        judgements = (only_critical(view, judgement) for judgement in rule.judge(view))
-        found += fold(judgements, view.pack.clearing[rule.name])
-    return found
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Another rule followed up to a moment, by the same steps, fold and clearing row as its own alerts."""
+
+    rule: Rule
+    last: Step | None = None
+    folded: Fold = Fold()
+
+    @property
+    def open(self) -> bool:
+        """TRUE from the opening sample on, up to but not including the sample that cleared."""
+        return self.folded.current is not None
+
+    def to(self, view: View, at: datetime) -> Watch:
+        """Up to and with `at`, which lies not before the moment it stands at."""
+        if not isinstance(self.rule.judge, Walk):
+            raise TypeError(f"{self.rule.name} cannot be watched: it is judged over the whole history, not by steps")
+        last, folded = self.last, self.folded
+        for step in self.rule.judge.onward(view, last, at):
+            said = [] if step.judgement is None else [only_critical(view, step.judgement)]
+            last, folded = step, folded.take(said, view.pack.clearing[self.rule.name])
+        return msgspec.structs.replace(self, last=last, folded=_lean(folded))
 
 
-def any_open(candidates: Iterable[Episode], at: datetime) -> bool:
-    """TRUE from the opening sample on, up to but not including the sample that cleared."""
-    return any(e.opened_at <= at and (e.cleared_at is None or at < e.cleared_at) for e in candidates)
+def watches(rules: Iterable[Rule]) -> tuple[Watch, ...]:
+    """One a rule, at the start of the history."""
+    return tuple(Watch(rule=rule) for rule in rules)
+
+
+def any_open(followed: Iterable[Watch]) -> bool:
+    """Whether one of the rules has an open episode where the watches stand."""
+    return any(watch.open for watch in followed)
+
+
+def _lean(folded: Fold) -> Fold:
+    """Without what only an alert needs: the watch is kept at every step."""
+    current: Episode | None = folded.current
+    short = msgspec.structs.replace(current, slots=(), grades=current.grades[-1:]) if current else None
+    return msgspec.structs.replace(folded, closed=(), current=short)

@@ -8,7 +8,7 @@ diagnosis is clinical. For 72 h after plasma exchange falls do not clear an aler
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,9 +17,10 @@ from alerts.counts import clumped
 from alerts.logic import Truth, any_true
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
-from alerts.samples import hours, in_force, quantity, shown, since, times
+from alerts.samples import hours, in_force, quantity, shown, since
 from alerts.severity import Severity
-from alerts.standing import any_open, episodes
+from alerts.standing import Watch, any_open, watches
+from alerts.stepping import Walk
 from alerts.viscosity import ANALYTES, Draw, draw, limbs
 
 SEVERITY = {"HV_CHECK": Severity.MEDIUM, "HV_HIGH": Severity.HIGH, "HV_CRITICAL": Severity.CRITICAL}
@@ -36,15 +37,26 @@ class _Level(msgspec.Struct, frozen=True, kw_only=True):
     """Limbs that are TRUE, sorted."""
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a collection time of any analyte of the rule."""
-    moments = times(view, ANALYTES)
-    following = [*moments, None][1:]
-    found = [_judge(view, draw(view, at), after) for at, after in zip(moments, following, strict=True)]
-    if not any(judgement.truth is Truth.TRUE for judgement in found):
-        return found
-    anaemia = episodes(view, _ANAEMIA)
-    return [_linked(j, "anaemia_open") if j.truth is Truth.TRUE and any_open(anaemia, j.at) else j for j in found]
+def _step(view: View, at: datetime, anaemia: tuple[Watch, ...]) -> tuple[tuple[Watch, ...], Judgement | None]:
+    """A collection time of any analyte of the rule; anaemia is watched up to the last draw that met it."""
+    judgement = _judge(view, draw(view, at), _following(view, at))
+    if judgement.truth is not Truth.TRUE:
+        return anaemia, judgement
+    anaemia = tuple(watch.to(view, at) for watch in anaemia)
+    return anaemia, _linked(judgement, "anaemia_open") if any_open(anaemia) else judgement
+
+
+def _following(view: View, at: datetime) -> datetime | None:
+    """The next draw, up to which an entered symptom belongs to this one; None when there is none, or no symptom."""
+    if not view.context.of("symptom"):
+        return None
+    return min((later.at for name in ANALYTES if (later := view.series.following(name, at))), default=None)
+
+
+def _until(view: View, at: datetime) -> datetime:
+    """A symptom counts up to the next draw, whenever that comes."""
+    forever = datetime.max.replace(tzinfo=UTC) if view.context.of("symptom") else at
+    return _following(view, at) or forever
 
 
 def _judge(view: View, drawn: Draw, after: datetime | None) -> Judgement:
@@ -161,6 +173,6 @@ RULE = Rule(
     name="HV",
     family="hyperviscosity",
     inputs=frozenset({*ANALYTES, "alb", "plt", "sife", "hb"}),
-    judge=judge,
+    judge=Walk(ANALYTES, _step, watches(_ANAEMIA), _until),
     delivery="now",
 )

@@ -16,6 +16,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Walk
 from alerts.thresholds import Pack
 
 
@@ -29,17 +30,33 @@ class _Sample(msgspec.Struct, frozen=True, kw_only=True):
     """eGFR <= 75 % of the median, this sample alone."""
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a final creatinine; the first of a run of samples that meet it waits for the second."""
-    judgements: list[Judgement] = []
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples so far leave behind."""
+
     began: datetime | None = None
-    for sample in _samples(view):
-        if sample.node.truth is Truth.TRUE:
-            began = began or sample.point.at
-        elif sample.node.truth is Truth.FALSE:
-            began = None
-        judgements.append(_judge(view, sample, began))
-    return judgements
+    """First of a run of samples that meet it."""
+    newest: _Estimate | None = None
+
+
+class _Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """The eGFR of a final creatinine; a chain back in time."""
+
+    point: Point
+    quantity: Quantity
+    before: _Estimate | None
+
+
+def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | None]:
+    """A final creatinine; the first of a run of samples that meet it waits for the second."""
+    point = view.series.at("creat", at)
+    if point is None or point.preliminary:
+        return known, None
+    estimate = estimated(view, point)
+    sample = _sample(view, point, estimate, known.newest)
+    began = known.began if sample.node.truth is not Truth.FALSE else None
+    began = (began or at) if sample.node.truth is Truth.TRUE else began
+    newest = _Estimate(point=point, quantity=estimate, before=known.newest)
+    return _Known(began=began, newest=newest), _judge(view, sample, began)
 
 
 def declined(pack: Pack, share: Quantity) -> Node:
@@ -52,24 +69,21 @@ def confirmed(pack: Pack, began: datetime, at: datetime) -> bool:
     return at - began >= hours(pack, "ren_decline.apart_hours")
 
 
-def _samples(view: View) -> list[_Sample]:
-    estimates: list[tuple[Point, Quantity]] = []
-    found = []
-    for point in view.series.points("creat"):
-        if not point.preliminary:
-            estimate = estimated(view, point)
-            found.append(_sample(view, point, estimate, estimates))
-            estimates.append((point, estimate))
-    return found
-
-
-def _sample(view: View, point: Point, estimate: Quantity, earlier: Sequence[tuple[Point, Quantity]]) -> _Sample:
-    span = hours(view.pack, "ren_decline.median_hours")
-    window = [(p, q) for p, q in earlier if point.at - p.at <= span]
+def _sample(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> _Sample:
+    window = _window(newest, point.at - hours(view.pack, "ren_decline.median_hours"))
     known = [q.interval for _, q in window if q.interval is not None]
     usual = median(known) if known else None
     node = _node(view.pack, estimate, usual, [p.result.result_id for p, _ in window])
     return _Sample(point=point, estimate=estimate, usual=usual, node=node)
+
+
+def _window(newest: _Estimate | None, start: datetime) -> list[tuple[Point, Quantity]]:
+    """Estimates from `start` on, in collection order."""
+    found = []
+    while newest is not None and newest.point.at >= start:
+        found.append((newest.point, newest.quantity))
+        newest = newest.before
+    return found[::-1]
 
 
 def _node(pack: Pack, estimate: Quantity, usual: Interval | None, earlier: Sequence[str]) -> Node:
@@ -126,6 +140,6 @@ RULE = Rule(
     name="REN_DECLINE",
     family="renal_failure",
     inputs=frozenset({"creat"}),
-    judge=judge,
+    judge=Walk(("creat",), _step, _Known()),
     delivery="working_hours",
 )

@@ -14,26 +14,21 @@ from alerts.kidney import aki_at
 from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Interval, Truth, all_true
 from alerts.rule import Judgement, Rule, View
-from alerts.samples import hours, shown, times
+from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Walk
 from alerts.thresholds import Pack
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a creatinine, or a reported eGFR that no creatinine goes with."""
-    judgements: list[Judgement] = []
-    met: list[datetime] = []
-    span = hours(view.pack, "ren_halo.prior_hours")
-    for at in times(view, ("creat", "egfr")):
-        sample = reference_sample(view, at)
-        if sample is None:
-            continue
-        known = any(at - earlier <= span for earlier in met)
-        judgement = _judge(view, sample, known=known)
-        judgements.append(judgement)
-        met += [at] if judgement.truth is Truth.TRUE and not sample.preliminary else []
-    return judgements
+def _step(view: View, at: datetime, met: datetime | None) -> tuple[datetime | None, Judgement | None]:
+    """A creatinine, or a reported eGFR that no creatinine goes with; carried on: the last final one that met it."""
+    sample = reference_sample(view, at)
+    if sample is None:
+        return met, None
+    known = met is not None and at - met <= hours(view.pack, "ren_halo.prior_hours")
+    judgement = _judge(view, sample, known=known)
+    return (at if judgement.truth is Truth.TRUE and not sample.preliminary else met), judgement
 
 
 def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
@@ -109,6 +104,6 @@ RULE = Rule(
     name="REN_HALO",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "ca", "ca_adj"}),
-    judge=judge,
+    judge=Walk(("creat", "egfr"), _step),
     delivery="now",
 )

@@ -17,22 +17,34 @@ from alerts.kidney import aki_at
 from alerts.logic import Truth
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import ren_aki, ren_halo
-from alerts.samples import hours, in_force, quantity, shown, times
+from alerts.samples import hours, in_force, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.standing import any_open, episodes
+from alerts.standing import Watch, any_open, watches
+from alerts.stepping import AHEAD, Walk
 
 ANALYTES = ("creat", "flck", "flcl")
 _CHAINS = {"kappa": "flck", "lambda": "flcl"}
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a collection time of creatinine or light chains."""
-    found = [judgement for at in times(view, ANALYTES) if (judgement := _judge(view, at)) is not None]
-    if not any(judgement.truth is Truth.TRUE for judgement in found):
-        return found
-    kidney = episodes(view, (ren_aki.RULE, ren_halo.RULE))
-    return [msgspec.structs.replace(j, clears=Truth.FALSE if any_open(kidney, j.at) else Truth.TRUE) for j in found]
+def _step(view: View, at: datetime, kidney: tuple[Watch, ...]) -> tuple[tuple[Watch, ...], Judgement | None]:
+    """A collection time of creatinine or light chains; the kidney is watched from the first that meets it on."""
+    judgement = _judge(view, at)
+    if judgement is None or (judgement.truth is not Truth.TRUE and not kidney):
+        return kidney, judgement
+    kidney = tuple(watch.to(view, at) for watch in kidney or watches((ren_aki.RULE, ren_halo.RULE)))
+    clears = Truth.FALSE if any_open(kidney) else Truth.TRUE
+    return kidney, msgspec.structs.replace(judgement, clears=clears)
+
+
+def _until(view: View, at: datetime) -> datetime:
+    """What is needed and has no value in the time before is looked for after the sample."""
+    span = hours(view.pack, "ren_lccn.together_hours")
+    creatinine = view.series.at("creat", at) or view.series.newest("creat", at, span)
+    if creatinine is not None and _kidney(view, creatinine).truth is Truth.FALSE:
+        return at
+    known = creatinine and all(view.series.newest(chain, at, span) for chain in _CHAINS.values())
+    return at if known else at + span + AHEAD
 
 
 def _judge(view: View, at: datetime) -> Judgement | None:
@@ -115,6 +127,6 @@ RULE = Rule(
     name="REN_LCCN",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "k", "hi", "flck", "flcl", "sife"}),
-    judge=judge,
+    judge=Walk(ANALYTES, _step, (), _until),
     delivery="now",
 )

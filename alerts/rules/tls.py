@@ -18,9 +18,11 @@ from alerts.intervals import difference
 from alerts.logic import Truth
 from alerts.potassium import specimen_of, usable
 from alerts.rule import Judgement, Rule, View
-from alerts.samples import hours, quantity, shown, times
+from alerts.samples import hours, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Walk
+from alerts.thresholds import Pack
 
 ANALYTES = ("k", "phos", "ca", "ca_adj", "urate", "creat")
 _RAISED_BY_HAEMOLYSIS = frozenset({"k", "phos", "urate"})
@@ -36,11 +38,38 @@ class _Criterion(msgspec.Struct, frozen=True, kw_only=True):
     point: Point
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a collection time of a criterion or of creatinine."""
-    criteria = [c for at in times(view, ANALYTES) for c in _criteria(view, at)]
-    met = [c for c in criteria if c.node.truth is Truth.TRUE]
-    return [_judge(view, at, met) for at in times(view, ANALYTES)]
+class _Met(msgspec.Struct, frozen=True, kw_only=True):
+    """The criteria met at one collection time; a chain back in time."""
+
+    at: datetime
+    criteria: tuple[_Criterion, ...]
+    before: _Met | None
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples so far leave behind."""
+
+    met: _Met | None = None
+    pair: tuple[_Criterion, ...] = ()
+    """The last two together, whatever the window."""
+
+
+def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement]:
+    """A collection time of a criterion or of creatinine."""
+    criteria = tuple(c for c in _criteria(view, at) if c.node.truth is Truth.TRUE)
+    met = _Met(at=at, criteria=criteria, before=known.met) if criteria else known.met
+    pair = _pair(_since(met, at - hours(view.pack, "tls.together_hours")), at, view.pack)
+    known = _Known(met=met, pair=pair or known.pair)
+    return known, _judge(view, at, known)
+
+
+def _since(met: _Met | None, start: datetime) -> list[_Criterion]:
+    """Criteria met from `start` on, in collection order."""
+    found: list[_Criterion] = []
+    while met is not None and met.at >= start:
+        found = [*met.criteria, *found]
+        met = met.before
+    return found
 
 
 def _criteria(view: View, at: datetime) -> list[_Criterion]:
@@ -68,11 +97,10 @@ def _value(view: View, point: Point) -> Quantity:
     return usable(view, point) if haemolysed else quantity(point)
 
 
-def _judge(view: View, at: datetime, met: Sequence[_Criterion]) -> Judgement:
+def _judge(view: View, at: datetime, known: _Known) -> Judgement:
     start = _start(view, at)
-    now = [c for c in met if c.at <= at and (start is None or _inside(view, start, c.at))]
-    creatinine = view.series.at("creat", at) is not None and (start is None or _inside(view, start, at))
-    pair = _pair(now, at, hours(view.pack, "tls.together_hours"), creatinine=creatinine)
+    now = _in_window(view, start, at, known) if start else []
+    pair = _together(view, start, at, now, known)
     sample = pair[-1].point if pair else _sample(view, at)
     node = _node(start, pair)
     rise = _rise(view, start, at) if node.truth is Truth.TRUE and start else None
@@ -85,7 +113,7 @@ def _judge(view: View, at: datetime, met: Sequence[_Criterion]) -> Judgement:
         node=all_of(node, rise) if clinical and rise else node,
         level=level,
         severity=Severity.CRITICAL if level else None,
-        clears=_clears(view, at, now),
+        clears=_clears(view, at, now[-1].at if now else None if start or not known.met else known.met.at),
         analyte=sample.result.analyte,
         value=shown(sample),
         unit=sample.result.unit,
@@ -103,11 +131,33 @@ def _node(start: datetime | None, pair: Sequence[_Criterion]) -> Node:
     return all_of(*(c.node for c in pair), window, name="tls_lab")
 
 
-def _pair(met: Sequence[_Criterion], at: datetime, span: timedelta, *, creatinine: bool) -> tuple[_Criterion, ...]:
-    """Criteria of different analytes at most `span` apart, the newest at `at`; for a creatinine the last such."""
+def _in_window(view: View, start: datetime, at: datetime, known: _Known) -> list[_Criterion]:
+    """Criteria met within the window of therapy; none is asked for when all of them are over at `at`."""
+    if _over(view, start + hours(view.pack, "tls.after_hours"), at):
+        return []
+    found = _since(known.met, start - hours(view.pack, "tls.before_hours"))
+    return [c for c in found if _inside(view, start, c.at)]
+
+
+def _together(
+    view: View, start: datetime | None, at: datetime, now: Sequence[_Criterion], known: _Known
+) -> tuple[_Criterion, ...]:
+    """The pair that is newest at `at`; for a creatinine in the window the last such."""
+    creatinine = view.series.at("creat", at) is not None
+    if start is None:
+        pair = known.pair
+        return pair if pair and (creatinine or pair[-1].at == at) else ()
+    times = {c.at for c in now} if creatinine and _inside(view, start, at) else {at}
+    pairs = (_pair(now, time, view.pack) for time in sorted(times, reverse=True))
+    return next((pair for pair in pairs if pair), ())
+
+
+def _pair(met: Sequence[_Criterion], at: datetime, pack: Pack) -> tuple[_Criterion, ...]:
+    """Criteria of different analytes not too far apart, the newest at `at`."""
+    span = hours(pack, "tls.together_hours")
     for later in reversed(met):
         others = {c.name: c for c in met if c.name != later.name and timedelta(0) <= later.at - c.at <= span}
-        if others and (later.at == at or creatinine):
+        if others and later.at == at:
             return (*others.values(), later)
     return ()
 
@@ -143,17 +193,19 @@ def _rise(view: View, start: datetime, at: datetime) -> Node | None:
     return compare(rise, view.pack.limit("tls.creatinine_rise"))
 
 
-def _clears(view: View, at: datetime, met: Sequence[_Criterion]) -> Truth:
+def _clears(view: View, at: datetime, last: datetime | None) -> Truth:
     """Seven days after the last criterion (alert behaviour 2.2)."""
-    last = max((c.at for c in met), default=None)
-    over = last is None or at - last >= hours(view.pack, "tls.clear_hours")
-    return Truth.TRUE if over else Truth.FALSE
+    return Truth.TRUE if last is None or _over(view, last, at) else Truth.FALSE
+
+
+def _over(view: View, last: datetime, at: datetime) -> bool:
+    return at - last >= hours(view.pack, "tls.clear_hours")
 
 
 RULE = Rule(
     name="TLS",
     family="tumour_lysis",
     inputs=frozenset({*ANALYTES, "alb", "hi"}),
-    judge=judge,
+    judge=Walk(ANALYTES, _step, _Known()),
     delivery="now",
 )
