@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -19,6 +19,23 @@ from services.ledger.record import Outcome, Record
 from services.mapping.site import DEFAULT_SITE
 from services.shared import database as databases
 from tests.real.ledgers import ask, one
+
+_ANNOUNCED: LiteralString = """WITH said AS (
+    SELECT convert_from(value, 'UTF8')::jsonb ->> 'alert_id' AS alert_id,
+           (convert_from(value, 'UTF8')::jsonb ->> 'version')::int AS version FROM outbox
+) """
+_TOLD: dict[str, LiteralString] = {
+    "not published": _ANNOUNCED
+    + """SELECT count(*) FROM alert a WHERE NOT EXISTS (
+        SELECT FROM said WHERE said.alert_id = a.alert_id::text AND said.version = a.version)""",
+    "published, not stored": _ANNOUNCED
+    + """SELECT count(*) FROM said WHERE NOT EXISTS (
+        SELECT FROM alert a WHERE a.alert_id::text = said.alert_id AND a.version >= said.version)""",
+    "published twice": _ANNOUNCED
+    + """SELECT count(*) FROM (
+        SELECT FROM said GROUP BY alert_id, version HAVING count(*) > 1) AS doubled""",
+}
+"""What may be wrong between the alerts and what is said of them, each with the count of it."""
 
 
 class Died(BaseException):
@@ -61,6 +78,23 @@ def without_patient_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patients, "_LOCK", patients._LOCK.replace("FOR NO KEY UPDATE", ""))
 
 
+def dies_before_commit(monkeypatch: pytest.MonkeyPatch, *, outside: str | None = None) -> None:
+    """The process dies when all statements of a transaction have run and COMMIT has not.
+
+    `outside` is the fault: the outbox is written to that database on a connection of its own and outlives the rollback.
+    """
+    sound: Callable[..., Any] = writes.Writes.flush
+
+    async def flush(self: writes.Writes, conn: AsyncConnection[Any], journal: Any) -> None:
+        await sound(self, conn, journal)
+        if outside is not None:
+            async with await databases.connect(outside, "outside", autocommit=True) as other:
+                await writes.OUTBOX.run(other, self.outbox)
+        raise Died
+
+    monkeypatch.setattr(writes.Writes, "flush", flush)
+
+
 @asynccontextmanager
 async def outbox_outside(monkeypatch: pytest.MonkeyPatch, database: str, *, dies: bool) -> AsyncIterator[None]:
     """The outbox is written on a connection of its own after the ledger's statements, unless the process dies before."""
@@ -87,13 +121,7 @@ async def faults(database: str, reports: Sequence[LabReport]) -> list[str]:
     async with await databases.connect(database, "check") as conn:
         async for difference in replaying.differences(conn, DEFAULT_SITE.zone, default_pack()):
             found.append(f"torn: {difference.rule}")
-    untold = one(
-        database,
-        """SELECT count(*) FROM alert a WHERE NOT EXISTS (
-               SELECT FROM outbox WHERE convert_from(value, 'UTF8')::jsonb ->> 'alert_id' = a.alert_id::text
-               AND (convert_from(value, 'UTF8')::jsonb ->> 'version')::int = a.version)""",
-    )
-    return [*found, *([f"not published: {untold}"] if untold else [])]
+    return [*found, *(f"{what}: {count}" for what, query in _TOLD.items() if (count := one(database, query)))]
 
 
 async def both_at_once(first: Ledger, second: Ledger, one_record: Record, other: Record) -> None:
