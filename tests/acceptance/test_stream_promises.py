@@ -128,7 +128,7 @@ def test_postgres_away_for_a_while(topics: Topics, tmp_path: Path) -> None:
 
 
 def _with_postgres_away(
-    server: EmbeddedPostgres, topics: Topics, database: str, folder: Path, seconds: float = 12.0
+    server: EmbeddedPostgres, topics: Topics, database: str, folder: Path, seconds: float = 30.0
 ) -> None:
     with worker(topics.bootstrap, database, folder) as running:
         produce(topics.bootstrap, [events.report(n, {"ca": "13.9"}) for n in range(10)])
