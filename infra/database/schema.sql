@@ -488,6 +488,8 @@ CREATE INDEX alert_open ON public.alert USING btree (severity, changed_at) WHERE
 
 CREATE INDEX alert_patient ON public.alert USING btree (patient_id, rule);
 
+CREATE INDEX audit_login ON public.audit USING btree (at) WHERE (action = ANY (ARRAY['login'::text, 'login_failed'::text]));
+
 CREATE INDEX audit_patient ON public.audit USING btree (patient_id, at);
 
 CREATE INDEX context_event_patient ON public.context_event USING btree (patient_id);

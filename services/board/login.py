@@ -21,7 +21,8 @@ DEMO_LOGIN = "demo"
 
 _FAILURES: LiteralString = """
 SELECT count(*) FILTER (WHERE who = %(login)s AND at > COALESCE((
-           SELECT max(at) FROM audit WHERE action = 'login' AND who = %(login)s), '-infinity')),
+           SELECT max(at) FROM audit
+           WHERE action = 'login' AND who = %(login)s AND at > clock_timestamp() - %(window)s), '-infinity')),
        count(*) FILTER (WHERE detail = %(address)s)
 FROM audit WHERE action = 'login_failed' AND at > clock_timestamp() - %(window)s
 """

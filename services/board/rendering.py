@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Request, Response
@@ -60,6 +61,12 @@ def _language(text: str) -> Language:
     return "sl" if text == "sl" else "en"
 
 
+def _in_language(request: Request[Any, Any, Any], code: str) -> str:
+    """The page's own address in another language; the rest of the address (ward, without names, ...) stays as it is."""
+    asked = parse_qsl(request.scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
+    return f"?{urlencode([*(pair for pair in asked if pair[0] != 'lang'), ('lang', code)])}"
+
+
 def page(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **values: Any) -> Response[str]:
     """An HTML answer; remembers a language that was asked for in the address."""
     words = words_for(request)
@@ -67,6 +74,7 @@ def page(request: Request[Any, Any, Any], template: str, *, status_code: int = 2
     shared = {
         "t": words, "now": datetime.now(UTC), "viewer": request.scope.get("user"), "csrf": csrf_of(secret),
         "realm": board_of(request).realm, "path": request.scope["path"],
+        "lang_link": lambda code: _in_language(request, code),
     }  # fmt: skip
     html = render(template, shared | values)
     made = Response(html, status_code=status_code, media_type=MediaType.HTML)

@@ -335,6 +335,13 @@ def test_headers(running: BoardProcess) -> None:
     assert "NI ODOBRENO ZA KLINIČNO UPORABO" in answer.text
 
 
+def test_another_language_keeps_the_page(running: BoardProcess) -> None:
+    """Whoever looks at a ward without names does not see names after changing the language."""
+    page = get(running, "/?ward=H2&mode=public&lang=sl", token(running.dsn, "api", "read")).text
+    assert 'href="?ward=H2&amp;mode=public&amp;lang=en"' in page
+    assert "Izmisljena" not in page
+
+
 def test_people_and_tokens_from_the_command_line(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

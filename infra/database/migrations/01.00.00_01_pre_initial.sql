@@ -364,6 +364,7 @@ CREATE TABLE audit (
     detail          text NOT NULL DEFAULT ''
 );
 CREATE INDEX audit_patient ON audit (patient_id, at);
+CREATE INDEX audit_login ON audit (at) WHERE action IN ('login', 'login_failed');  -- throttling counts them
 
 CREATE FUNCTION halo_append_only_v1() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

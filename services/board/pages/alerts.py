@@ -43,13 +43,15 @@ async def alert_list(request: Request[Any, Any, Any], severity: str = "") -> Res
     state = request.query_params.get("state", "open")
     severity = severity if severity in Severity.__members__ else ""
     state = state if state in reading.STATES else "open"
-    async with board_of(request).connection() as conn:
+    board = board_of(request)
+    last = board.live.last
+    async with board.connection() as conn:
         found = await reading.listed(conn, severity=severity, state=state)
         people = await patients.by_ids(conn, sorted({alert.patient_id for alert in found}))
         await record(conn, viewer_in(request).who, "read", route_of(request), patients=people)
     return page(
         request, "alerts.html", alerts=[(alert, people[alert.patient_id]) for alert in found], severity=severity,
-        state=state, severities=list(reversed(Severity)), states=reading.STATES,
+        state=state, severities=list(reversed(Severity)), states=reading.STATES, last=last,
     )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ async def alert_list(request: Request[Any, Any, Any], severity: str = "") -> Res
 async def alert_page(request: Request[Any, Any, Any], alert_id: UUID) -> Response[str]:
     """Everything about one alert."""
     board = board_of(request)
+    last = board.live.last
     async with board.connection() as conn:
         alert = existing(await reading.one(conn, alert_id))
         found = await evidence.gather(board, conn, alert)
@@ -65,7 +68,7 @@ async def alert_page(request: Request[Any, Any, Any], alert_id: UUID) -> Respons
             conn, viewer_in(request).who, "read", route_of(request), patients=[alert.patient_id], alert=alert_id
         )
     picture = _picture(found, words_for(request))
-    return page(request, "alert.html", e=found, a=alert, picture=picture, successor=successor, last=board.live.last)
+    return page(request, "alert.html", e=found, a=alert, picture=picture, successor=successor, last=last)
 
 
 def _picture(found: Evidence, words: Words) -> str:

@@ -55,6 +55,7 @@ async def patient_search(request: Request[Any, Any, Any]) -> Response[Any]:
 async def patient_page(request: Request[Any, Any, Any], public_id: str) -> Response[str]:
     """Alerts and every trend, as pictures and as tables."""
     board = board_of(request)
+    last = board.live.last
     async with board.connection() as conn:
         row = await patients.by_public_id(conn, public_id)
         if row is None:
@@ -66,7 +67,7 @@ async def patient_page(request: Request[Any, Any, Any], public_id: str) -> Respo
     shown = sorted(found.values(), key=_place)
     pictures = [(trend, chart(trend, words, words.term(f"analyte.{trend.analyte}", trend.analyte))) for trend in shown]
     listed.sort(key=lambda alert: (not alert.open, *worst_first(alert)))
-    return page(request, "patient.html", p=row, trends=pictures, alerts=listed)
+    return page(request, "patient.html", p=row, trends=pictures, alerts=listed, last=last)
 
 
 def _place(trend: Trend) -> tuple[int, str]:

@@ -28,6 +28,7 @@ async def ward(request: Request[Any, Any, Any], ward: str = "", mode: str = "", 
     """The page, or with `part=grid` only what lies between its header and its footer."""
     board, viewer = board_of(request), viewer_in(request)
     shown, named = viewer.ward or ward, shows_names(viewer, mode)
+    last = board.live.last  # taken before reading: what comes in between is told, not missed
     async with board.connection() as conn:
         found = await of_ward(board, conn, shown, named=named)
         wards = [] if viewer.kind == "device" else await patients.wards(conn)
@@ -35,7 +36,7 @@ async def ward(request: Request[Any, Any, Any], ward: str = "", mode: str = "", 
     made = sorted((card for _, card in found), key=lambda card: card.order)
     return page(
         request, "_grid.html" if part == "grid" else "ward.html", cards=made, ward=shown, wards=wards,
-        named=named, screen=screen or viewer.kind == "device", last=board.live.last,
+        named=named, screen=screen or viewer.kind == "device", last=last,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from alerts.series import Point, Series
 from alerts.thresholds import default_pack
 from services.board.reading import patients
 from services.board.records import Dot, PatientRow, Trend
+from services.shared.log import logger
 
 KEPT = 2_000
 """Patients whose trends are remembered."""
@@ -35,15 +37,22 @@ class TrendReader:
 
     async def read(self, conn: AsyncConnection[Any], rows: Sequence[PatientRow]) -> dict[int, Trends]:
         """Trends of each patient by analyte."""
-        stale = [row for row in rows if self._kept.get(row.id, (-1,))[0] != row.series_version]
-        found = await _results(conn, [row.id for row in stale]) if stale else {}
-        for row in stale:
-            self._kept[row.id] = (row.series_version, trends(found[row.id], row))
-            self._kept.move_to_end(row.id)
-        made = {row.id: self._kept[row.id][1] for row in rows}
+        kept = {row.id: self._kept.get(row.id, (-1, {})) for row in rows}
+        stale = [row for row in rows if kept[row.id][0] != row.series_version]
+        made = {row.id: kept[row.id][1] for row in rows}
+        if stale:
+            found = await _results(conn, [row.id for row in stale])
+            fresh = await asyncio.to_thread(lambda: {row.id: trends(found[row.id], row) for row in stale})
+            made |= fresh  # worked out beside the loop, so that pings go on while a whole hospital is read
+            self._keep({row.id: (row.series_version, fresh[row.id]) for row in stale})
+        return made
+
+    def _keep(self, fresh: dict[int, tuple[int, Trends]]) -> None:
+        for patient_id, one in fresh.items():
+            self._kept[patient_id] = one
+            self._kept.move_to_end(patient_id)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        return made
 
 
 async def _results(conn: AsyncConnection[Any], roots: list[int]) -> dict[int, list[Result]]:
@@ -82,9 +91,16 @@ def _dot(point: Point) -> Dot:
 
 
 def _derive(series: Series, row: PatientRow) -> list[Derived]:
-    """Only values that need no context are taken from here, so an empty one is given."""
+    """Only values that need no context are taken from here, so an empty one is given.
+
+    One that cannot be worked out must not take the ward's page down: the ledger has marked the patient incomplete.
+    """
     view = View(patient=row.public_id, series=series, context=Context(), pack=default_pack(), as_of=datetime.now(UTC))
-    return [derived for derived in derive(view) if derived.name in ADJUSTED]
+    try:
+        return [derived for derived in derive(view) if derived.name in ADJUSTED]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the measured values must be shown
+        logger.error("trends.derive_failed", patient=row.public_id, error=type(error).__name__)
+        return []
 
 
 def _derived(derived: list[Derived]) -> Trend | None:

@@ -111,7 +111,7 @@
   function notice() { const fresh = byId("fresh"); if (fresh) fresh.hidden = false; }
 
   // ---- the stream
-  let stream = null, heard = Date.now(), heardAt = now(), last = grid() ? Number(grid().dataset.last) : 0;
+  let stream = null, heard = Date.now(), heardAt = now(), last = Number((grid() || body).dataset.last) || 0;
   let lost = false, wait = 0, mustRefresh = false;
   function connect() {
     stream = new EventSource(`/api/v1/events${last ? `?after=${last}` : ""}`);

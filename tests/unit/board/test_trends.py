@@ -1,0 +1,55 @@
+"""Trends: calcium is never a mixture of total and adjusted, and one broken derivation takes no page down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from alerts.logic import Interval
+from alerts.result import Provenance, Result, Status
+from services.board.reading import trends as reading
+from services.board.records import PatientRow
+
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+ROW = PatientRow(
+    id=1, public_id="p", family="", given="", birth_date="", sex="", ward="", bed="", place_at=None, series_version=1, incomplete={}
+)
+UNITS = {"ca": "mmol/L", "alb": "g/L"}
+
+
+def result(analyte: str, value: str, day: int, status: Status = Status.FINAL, version: int = 0) -> Result:
+    at = START + timedelta(days=day)
+    return Result(
+        result_id=f"{analyte}{day}{status}{version}", slot=f"{analyte}{day}", patient="MADEUP|1", analyte=analyte, status=status,
+        collected_at=at, version_time=at + timedelta(hours=version), received_at=at, kind="NUMERIC", value=Decimal(value),
+        interval=Interval.exactly(Decimal(value)), unit=UNITS[analyte], specimen=f"s{day}",
+        source=Provenance(event_id="e", segment=1, offset=0, length=1),
+    )  # fmt: skip
+
+
+def test_adjusted_where_the_newest_draw_has_albumin() -> None:
+    """Payne: total + 0.02 x (40 - albumin); the day before borrows the albumin of 24 h later."""
+    found = reading.calcium(reading.trends([result("ca", "2.50", 0), result("ca", "2.60", 1), result("alb", "30", 1)], ROW))
+    assert found is not None
+    assert (found.analyte, [dot.value for dot in found.dots]) == ("adjusted_calcium", [Decimal("2.70"), Decimal("2.80")])
+
+
+def test_total_where_the_newest_draw_has_none() -> None:
+    found = reading.calcium(reading.trends([result("ca", "2.50", 0), result("alb", "30", 0), result("ca", "2.60", 9)], ROW))
+    assert found is not None
+    assert (found.analyte, [dot.value for dot in found.dots]) == ("ca", [Decimal("2.50"), Decimal("2.60")])
+
+
+def test_only_winners_are_drawn() -> None:
+    made = reading.trends([result("ca", "3.90", 0), result("ca", "2.40", 0, Status.CORRECTED, 1), result("ca", "2.6", 1, Status.WRONG_PATIENT)], ROW)
+    assert [dot.value for dot in made["ca"].dots] == [Decimal("2.40")]
+
+
+def test_a_broken_derivation_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_view: object) -> list[object]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reading, "derive", broken)
+    assert list(reading.trends([result("ca", "2.50", 0), result("alb", "30", 0)], ROW)) == ["alb", "ca"]
