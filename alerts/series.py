@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -58,6 +58,7 @@ class Series:
 
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
         new = Series()
+        new._preliminary = self._preliminary
         new._versions, new._measurements, new._points = (
             dict(self._versions),
             dict(self._measurements),
@@ -67,9 +68,12 @@ class Series:
             new._versions[analyte] = {**self._versions.get(analyte, {}), **slots}
             folded = {slot: fold(versions.values()) for slot, versions in slots.items()}
             new._measurements[analyte] = {**self._measurements.get(analyte, {}), **folded}
-            new._points[analyte] = _points(new._measurements[analyte].values())
-        waiting = {name for name in changed if any(point.preliminary for point in new._points[name])}
-        new._preliminary = (self._preliminary - changed.keys()) | waiting
+            touched = _by_time(known.get(slot, ()) for known in (self._measurements.get(analyte, {}), folded)
+                               for slot in slots)  # fmt: skip
+            new._points[analyte] = _renewed(self.points(analyte), new._measurements[analyte], touched)
+            if analyte in self._preliminary or any(p.preliminary for time in touched if (p := new.at(analyte, time))):
+                waiting = any(point.preliminary for point in new._points[analyte])
+                new._preliminary = new._preliminary | {analyte} if waiting else new._preliminary - {analyte}
         return new
 
     def __contains__(self, result: Result) -> bool:
@@ -160,13 +164,30 @@ def _time(point: Point) -> datetime:
     return point.at
 
 
-def _points(slots: Iterable[tuple[Measurement, ...]]) -> tuple[Point, ...]:
-    by_time: dict[datetime, list[Measurement]] = {}
+def _by_time(slots: Iterable[tuple[Measurement, ...]]) -> dict[datetime, set[str]]:
+    """Slots by the collection times they have or had."""
+    found: dict[datetime, set[str]] = {}
     for measurements in slots:
         for measurement in measurements:
-            if measurement.countable:
-                by_time.setdefault(measurement.winner.collected_at, []).append(measurement)
-    return tuple(_point(time, by_time[time]) for time in sorted(by_time))
+            found.setdefault(measurement.winner.collected_at, set()).add(measurement.winner.slot)
+    return found
+
+
+def _renewed(
+    points: tuple[Point, ...],
+    measurements: Mapping[str, tuple[Measurement, ...]],
+    touched: Mapping[datetime, set[str]],
+) -> tuple[Point, ...]:
+    """The points with those of the `touched` times made anew, from the slots that were there and the touched ones."""
+    found = list(points)
+    for time in sorted(touched):
+        index = bisect_left(found, time, key=_time)
+        there = [p for p in found[index : index + 1] if p.at == time]
+        slots = touched[time].union(r.slot for p in there for r in (p.result, *p.others))
+        counted = [m for slot in sorted(slots) for m in measurements.get(slot, ()) if m.countable]
+        here = [m for m in counted if m.winner.collected_at == time]
+        found[index : index + len(there)] = [_point(time, here)] if here else []
+    return tuple(found)
 
 
 def _point(time: datetime, measurements: list[Measurement]) -> Point:

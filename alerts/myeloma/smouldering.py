@@ -30,6 +30,11 @@ def smouldering(view: View, at: datetime) -> bool:
     return bool(entries) and "smouldering" in (entries[-1].code.casefold(), entries[-1].value.casefold())
 
 
+def ever(view: View) -> bool:
+    """Whether any entry says smouldering: of everybody else nothing need be asked."""
+    return any("smouldering" in (entry.code.casefold(), entry.value.casefold()) for entry in view.context.of("state"))
+
+
 def samples(view: View, analyte: str) -> list[Point]:
     """Final values, one a specimen."""
     return one_a_specimen(p for p in view.series.points(analyte) if evaluable(p))

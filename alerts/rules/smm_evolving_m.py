@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from alerts.clone import heavy_chains
 from alerts.condition import Node
 from alerts.myeloma.evolving import first_met, judged
-from alerts.myeloma.smouldering import evolving_hb, evolving_m, samples
+from alerts.myeloma.smouldering import ever, evolving_hb, evolving_m, samples
 from alerts.rule import Judgement, Rule, View
 from alerts.series import Point
 
@@ -24,6 +24,8 @@ def found(view: View) -> Iterator[tuple[Point, Node]]:
 
 def judge(view: View) -> list[Judgement]:
     """One judgement a sample taken while the patient is smouldering."""
+    if not ever(view):
+        return []
     other = first_met(view, evolving_hb(view.pack, samples(view, "hb")))
     return judged(view, "SMM_EVOLVING_M", sorted(found(view), key=lambda item: item[0].at), other)
 

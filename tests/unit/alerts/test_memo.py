@@ -15,7 +15,7 @@ from alerts.evaluate import evaluate
 from alerts.memo import Memo, ask_again
 from alerts.result import Result
 from alerts.rule import Rule, View
-from alerts.rules import RULES, ca_high
+from alerts.rules import RULES, ca_high, hv, ren_lccn
 from alerts.series import Series
 from tests.builders import context, fact, hours, points, result, view
 
@@ -116,6 +116,23 @@ def test_what_is_taken_later_may_change_the_sample_before_it() -> None:
         assert memo.alerts == plain.alerts
     memo = quick([raised, points("ica", "120:1.2")], ca_high.RULE)
     assert [(alert.severity, alert.flags) for alert in memo.alerts] == [("INFO", ("ionised_not_raised",))]
+
+
+def test_a_light_chain_weeks_later_reaches_the_creatinine_before_it() -> None:
+    known = CONTEXTS[1]
+    story = [points("creat", "0:400"), points("creat", "960:80"), points("flck", "480:900"), points("flcl", "480:15")]
+    plain = evaluate(view(*story, context=known), (ren_lccn.RULE,), derived=False)
+    assert [alert.opened_at for alert in plain.alerts] == [hours(0)]
+    assert quick(story, ren_lccn.RULE, known).alerts == plain.alerts
+
+
+def test_the_next_draw_whenever_it_comes_ends_the_time_in_which_a_symptom_belongs_to_the_last() -> None:
+    known = context(fact("symptom", hours(900), hours(901), code="blurred"))
+    story = [points("visc", "0:4.2"), points("tp", "600:70"), points("tp", "1200:70")]
+    for length, severity in ((1, "CRITICAL"), (3, "HIGH")):
+        plain = evaluate(view(*story[:length], context=known), (hv.RULE,), derived=False)
+        assert [alert.severity for alert in plain.alerts] == [severity]
+        assert quick(story[:length], hv.RULE, known).alerts == plain.alerts
 
 
 def test_reach_knows_where_a_correction_moved_a_sample_from_and_to() -> None:
