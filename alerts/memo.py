@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
-from alerts.stepping import AHEAD, Step, Walk, settled
+from alerts.stepping import AHEAD, Resumed, Step, Walk, settled
 from alerts.thresholds import Clearing
 
 
@@ -30,6 +31,8 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
     folded: Fold = Fold()
     """The first `folds` steps folded: those that no sample after the newest can reach."""
     folds: int = 0
+    kept: Any = None
+    """Of a `Resumed` rule."""
 
 
 def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None) -> Memo:
@@ -39,12 +42,15 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
     """
     if isinstance(rule.judge, Walk):
         return _walked(view, rule, rule.judge, memo or Memo(), since)
-    judgements = [only_critical(view, judgement) for judgement in rule.judge(view)]
+    kept = memo.kept if memo else None
+    said, kept = rule.judge.again(view, kept, since) if isinstance(rule.judge, Resumed) else (rule.judge(view), None)
+    judgements = [only_critical(view, judgement) for judgement in said]
     episodes = tuple(told_apart(fold(judgements, _clearing(view, rule))))
     return Memo(
         episodes=episodes,
         alerts=tuple(_alerts(view, rule, episodes, memo or Memo(), since)),
         undetermined=tuple(open_question(rule, judgements[-1:])),
+        kept=kept,
     )
 
 

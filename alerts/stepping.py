@@ -69,5 +69,25 @@ class Walk:
         return sorted({point.at for taken in points for point in taken if to is None or point.at <= to})
 
 
+class Resumed:
+    """A judge over the whole history that keeps what it worked out on the way; calling it starts from nothing."""
+
+    def __init__(
+        self,
+        judge: Callable[[View, Any], tuple[list[Judgement], Any]],
+        nothing: Any,
+        up_to: Callable[[Any, datetime | None], Any],
+    ) -> None:
+        self._judge, self._nothing, self._up_to = judge, nothing, up_to
+
+    def __call__(self, view: View) -> list[Judgement]:
+        """All judgements of the patient in collection order."""
+        return self._judge(view, self._nothing)[0]
+
+    def again(self, view: View, kept: Any, since: datetime | None) -> tuple[list[Judgement], Any]:
+        """The judgements, and what to keep; `kept` as it came out last, of which only what `since` leaves is used."""
+        return self._judge(view, self._nothing if kept is None else self._up_to(kept, since))
+
+
 def _until(step: Step) -> datetime:
     return step.until

@@ -6,25 +6,55 @@ those rules' own alerts. Attribution to the disease is for the clinician.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
+
 from alerts.logic import Truth
 from alerts.myeloma.ladder import Finding
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import ca_high, hb_drop, hb_halo, hv, ren_halo, ren_rise
 from alerts.severity import Severity
+from alerts.stepping import Step, Walk, settled
 
 SIBLINGS: tuple[Rule, ...] = (
     ca_high.RULE, ren_halo.RULE, ren_rise.RULE, hb_halo.RULE, hb_drop.RULE, hv.RULE,
 )  # fmt: skip
 
 
-def findings(view: View) -> list[Finding]:
+Known = dict[str, tuple[Step, ...]]
+"""The steps of each sibling so far; only those that meet its condition keep their judgement."""
+
+
+def up_to(known: Known, since: datetime | None) -> Known:
+    """What a change from `since` on leaves as it was."""
+    return {name: steps[: settled(steps, since)] for name, steps in known.items()}
+
+
+def onward(view: View, known: Known) -> Known:
+    """The siblings' steps of the whole history, taken up where `known` ends."""
+    return {rule.name: _onward(view, rule, known.get(rule.name, ())) for rule in SIBLINGS}
+
+
+def _onward(view: View, rule: Rule, known: tuple[Step, ...]) -> tuple[Step, ...]:
+    if not isinstance(rule.judge, Walk):
+        raise TypeError(f"{rule.name} cannot be followed: it is judged over the whole history, not by steps")
+    return (*known, *(_lean(step) for step in rule.judge.onward(view, known[-1] if known else None)))
+
+
+def _lean(step: Step) -> Step:
+    met = step.judgement is not None and step.judgement.truth is Truth.TRUE
+    return step if met else msgspec.structs.replace(step, judgement=None)
+
+
+def findings(view: View, known: Known) -> list[Finding]:
     """Every finding of the patient that rests on final values, in collection order."""
     found = [
-        Finding(name=name, at=judgement.at, slot=judgement.slot, node=judgement.node)
-        for rule in SIBLINGS
-        for judgement in rule.judge(view)
-        if (name := _name(only_critical(view, judgement)))
+        Finding(name=name, at=step.judgement.at, slot=step.judgement.slot, node=step.judgement.node)
+        for steps in known.values()
+        for step in steps
+        if step.judgement is not None and (name := _name(only_critical(view, step.judgement)))
     ]
     return sorted(found, key=lambda finding: (finding.at, finding.name))
 

@@ -20,9 +20,10 @@ from alerts.myeloma.ladder import Finding, Held, Ladder
 from alerts.myeloma.notes import facts
 from alerts.myeloma.steps import Rung, Step
 from alerts.rule import Judgement, Rule, View
-from alerts.rules._organ_findings import SIBLINGS, findings
+from alerts.rules._organ_findings import SIBLINGS, Known, findings, onward, up_to
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Resumed
 
 SEVERITY = {
     "BIO_POSSIBLE": Severity.LOW,
@@ -46,16 +47,20 @@ class _Moment(msgspec.Struct, kw_only=True):
     unusable: list[tuple[Point, str]] = []
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a collection time of a component, and one where an organ finding or a verdict changes the rung."""
+def _again(view: View, organs: Known) -> tuple[list[Judgement], Known]:
+    """One judgement a collection time of a component, and one where an organ finding or a verdict changes the rung.
+
+    The organ rules are followed from the first sample that meets a criterion on.
+    """
     known = disease(view)
     steps = [step for found in courses(view).values() for step in found]
     met = any(step.met for step in steps)
-    moments = _moments(view, steps, findings(view) if met else [], known)
+    organs = onward(view, organs) if met else organs
+    moments = _moments(view, steps, findings(view, organs) if met else [], known)
     ladder, judgements = Ladder(view.pack), []
     for at in sorted(moments):
         judgements += _at(view, ladder, at, moments[at])
-    return judgements
+    return judgements, organs
 
 
 def _moments(view: View, steps: Iterable[Step], organs: Iterable[Finding], known: Disease) -> dict[datetime, _Moment]:
@@ -205,6 +210,6 @@ RULE = Rule(
     name="BIO",
     family="relapse",
     inputs=frozenset({"mspike", "umprot", "flck", "flcl", "sife"}).union(*(rule.inputs for rule in SIBLINGS)),
-    judge=judge,
+    judge=Resumed(_again, {}, up_to),
     delivery="working_hours",
 )
