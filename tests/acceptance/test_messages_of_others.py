@@ -18,11 +18,14 @@ from services.mapping.report import map_report
 from services.mapping.site import DEFAULT_SITE
 from services.reading.batches import split
 from services.shared.mllp_client import MllpClient, acknowledgements
+from tests.real.hospital import hospital
 from tests.real.ledgers import ask
+from tests.real.sending import send_all
 from tests.real.system import ROOT, System, system
 
 pytestmark = pytest.mark.timeout(200)
 SAMPLES = ROOT.parent / "shared" / "data" / "hl7v2"
+SENDER = "LIS|MADEUPLAB"
 
 
 _ACCOUNTS = """
@@ -65,6 +68,19 @@ def test_each_is_answered_and_accounted_for(running: System) -> None:
     assert not ask(running.dsn, "SELECT * FROM refused WHERE reason = ''")
     assert not ask(running.dsn, "SELECT * FROM quarantine WHERE reason = ''")
     assert _accounts_that_do_not_add_up(running.dsn) == []
+
+
+def test_a_known_laboratory_is_accounted_for(running: System) -> None:
+    """The same account where Halo knows the codes: results stored, and others sent twice under a new control id."""
+    made_up = hospital(13, 80, 6)
+    assert made_up.resent
+    answers = send_all(made_up.messages, int(running.addresses["mllp"].rpartition(":")[2]), connections=1)
+    assert answers == {"AA": len(made_up.messages)}
+    sent = "SELECT count(*) FROM source_message WHERE sender = %s"
+    running.wait_for(lambda: ask(running.dsn, sent, SENDER)[0][0] == made_up.distinct, "all to be stored", 30)
+    assert _accounts_that_do_not_add_up(running.dsn) == []
+    sums = ask(running.dsn, "SELECT sum(stored), sum(duplicate) FROM source_message WHERE sender = %s", SENDER)
+    assert sums == [(len(made_up.ledger), 8 * made_up.resent)]
 
 
 def _accounts_that_do_not_add_up(dsn: str) -> list[str]:
