@@ -15,7 +15,7 @@ from alerts.evaluate import evaluate
 from alerts.memo import Memo, ask_again
 from alerts.result import Result
 from alerts.rule import Rule, View
-from alerts.rules import RULES, ca_high, hv, ren_lccn
+from alerts.rules import RULES, bio, ca_high, hv, ren_lccn
 from alerts.series import Series
 from tests.builders import context, fact, hours, points, result, view
 
@@ -133,6 +133,16 @@ def test_the_next_draw_whenever_it_comes_ends_the_time_in_which_a_symptom_belong
         plain = evaluate(view(*story[:length], context=known), (hv.RULE,), derived=False)
         assert [alert.severity for alert in plain.alerts] == [severity]
         assert quick(story[:length], hv.RULE, known).alerts == plain.alerts
+
+
+def test_an_organ_finding_that_is_corrected_no_longer_makes_a_relapse_clinical() -> None:
+    low = result("hb", "68", hours(1000), slot="H")
+    taken_back = result("hb", "130", hours(1000), slot="H", status="C", version=hours(1400))
+    story = [points("mspike", "0:10 720:20"), [low], points("mspike", "1440:26"), [taken_back]]
+    for length, level in ((3, "CLIN_POSSIBLE"), (4, "BIO_SIGNIFICANT")):
+        plain = evaluate(view(*story[:length]), (bio.RULE,), derived=False)
+        assert [alert.level for alert in plain.alerts] == [level]
+        assert quick(story[:length], bio.RULE).alerts == plain.alerts
 
 
 def test_reach_knows_where_a_correction_moved_a_sample_from_and_to() -> None:
