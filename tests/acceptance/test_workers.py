@@ -18,10 +18,11 @@ from services.reading import hl7v2
 from tests.conftest import Topics
 from tests.real.hospital import hospital
 from tests.real.ledgers import one
-from tests.real.workers import ROOT, produce, wait, worker
+from tests.real.workers import ROOT, Worker, produce, wait, worker
 
 MADE_UP = hospital(7, 300, 25)
 SET_DETERMINED = ("results", "derived", "undetermined", "quarantined")
+STORED = 'halo_events_stored_total{outcome="stored"}'
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,18 @@ def test_evaluate_twice_gives_the_same_bytes(plain: str, tmp_path: Path) -> None
     assert any(patient["alerts"] for patient in set_determined(plain).values())
 
 
+def assigned(running: Worker) -> set[int]:
+    """The partitions that a worker said last it reads."""
+    lines = [json.loads(line) for line in running.output().splitlines() if '"partitions.assigned"' in line]
+    return {int(partition) for partition in lines[-1]["positions"]} if lines else set()
+
+
+def shared_out(workers: list[Worker]) -> bool:
+    """Every worker has partitions of its own, together all: the first to come has given some up."""
+    parts = [assigned(running) for running in workers]
+    return all(parts) and sorted(number for part in parts for number in part) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_any_number_of_workers_stores_what_evaluate_says(
     count: int, plain: str, topics: Topics, database: str, tmp_path: Path
@@ -76,6 +89,8 @@ def test_any_number_of_workers_stores_what_evaluate_says(
             for number in range(count)
         ]
         wait(lambda: all(one_worker.ready()["code"] == 200 for one_worker in workers), seconds=60)
+        wait(lambda: shared_out(workers), seconds=60, what=lambda: str([assigned(each) for each in workers]))
         produce(topics.bootstrap, events)
         wait(lambda: one(database, "SELECT count(*) FROM source_message") == MADE_UP.distinct, seconds=90)
+        wait(lambda: all(each.metric(STORED) > 0 for each in workers), what=lambda: "a worker stored nothing")
     assert set_determined(evaluate("--stored", database=database)) == set_determined(plain)
