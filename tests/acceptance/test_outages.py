@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -18,6 +21,7 @@ from kafka import KafkaConsumer
 
 from services.cli.inbox import Inbox
 from services.ledger.opening import open_ledger
+from services.notifier import outbox
 from services.notifier.outbox import publish_waiting
 from services.shared.database import connect
 from services.shared.kafka import PRODUCER_DEFAULTS
@@ -150,3 +154,47 @@ async def test_a_transaction_held_open_while_a_later_one_commits_is_not_skipped(
         await relaying.close()
         await producer.stop()
     assert one(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
+
+
+async def test_a_relay_that_dies_before_its_mark_and_two_that_run_at_once(
+    topics: Topics, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Confirmed but not marked: published again, in order. Two relays side by side share the rows and repeat none."""
+    _write(database, range(5))
+    async with _relays(topics.bootstrap, database) as (first, second):
+        with monkeypatch.context() as patch, pytest.raises(psycopg.errors.DivisionByZero):
+            patch.setattr(outbox, "_MARK", "SELECT 1 / 0 WHERE %s::bigint[] IS NOT NULL")
+            await first()
+        assert await first() == 5
+        _write(database, range(5, 10))
+        assert sum(await asyncio.gather(first(), second())) == 5
+    assert _values(topics.bootstrap) == [*range(5), *range(5), *range(5, 10)]
+
+
+def _write(database: str, numbers: Iterable[int]) -> None:
+    insert = "INSERT INTO outbox (shard, topic, key, value) VALUES (1, %s, %s, %s)"
+    for number in numbers:
+        ask(database, insert, ALERTS, b"k", str(number).encode())
+
+
+@asynccontextmanager
+async def _relays(bootstrap: str, database: str) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
+    """Two relays, each with its own connection and producer."""
+    async with AsyncExitStack() as stack:
+        relays = []
+        for name in ("relay 1", "relay 2"):
+            producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **PRODUCER_DEFAULTS)
+            await producer.start()
+            stack.push_async_callback(producer.stop)
+            conn = await stack.enter_async_context(await connect(database, name, autocommit=True))
+            relays.append(partial(publish_waiting, conn, producer))
+        yield relays
+
+
+def _values(bootstrap: str) -> list[int]:
+    consumer = KafkaConsumer(
+        ALERTS, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=3000
+    )
+    found = [int(message.value) for message in consumer]
+    consumer.close()
+    return found

@@ -14,7 +14,17 @@ from services.board.records import PatientRow
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 ROW = PatientRow(
-    id=1, public_id="p", family="", given="", birth_date="", sex="", ward="", bed="", place_at=None, series_version=1, incomplete={}
+    id=1,
+    public_id="p",
+    family="",
+    given="",
+    birth_date="",
+    sex="",
+    ward="",
+    bed="",
+    place_at=None,
+    series_version=1,
+    incomplete={},
 )
 UNITS = {"ca": "mmol/L", "alb": "g/L"}
 
@@ -31,19 +41,33 @@ def result(analyte: str, value: str, day: int, status: Status = Status.FINAL, ve
 
 def test_adjusted_where_the_newest_draw_has_albumin() -> None:
     """Payne: total + 0.02 x (40 - albumin); the day before borrows the albumin of 24 h later."""
-    found = reading.calcium(reading.trends([result("ca", "2.50", 0), result("ca", "2.60", 1), result("alb", "30", 1)], ROW))
+    found = reading.calcium(
+        reading.trends([result("ca", "2.50", 0), result("ca", "2.60", 1), result("alb", "30", 1)], ROW)
+    )
     assert found is not None
-    assert (found.analyte, [dot.value for dot in found.dots]) == ("adjusted_calcium", [Decimal("2.70"), Decimal("2.80")])
+    assert (found.analyte, [dot.value for dot in found.dots]) == (
+        "adjusted_calcium",
+        [Decimal("2.70"), Decimal("2.80")],
+    )
 
 
 def test_total_where_the_newest_draw_has_none() -> None:
-    found = reading.calcium(reading.trends([result("ca", "2.50", 0), result("alb", "30", 0), result("ca", "2.60", 9)], ROW))
+    found = reading.calcium(
+        reading.trends([result("ca", "2.50", 0), result("alb", "30", 0), result("ca", "2.60", 9)], ROW)
+    )
     assert found is not None
     assert (found.analyte, [dot.value for dot in found.dots]) == ("ca", [Decimal("2.50"), Decimal("2.60")])
 
 
 def test_only_winners_are_drawn() -> None:
-    made = reading.trends([result("ca", "3.90", 0), result("ca", "2.40", 0, Status.CORRECTED, 1), result("ca", "2.6", 1, Status.WRONG_PATIENT)], ROW)
+    made = reading.trends(
+        [
+            result("ca", "3.90", 0),
+            result("ca", "2.40", 0, Status.CORRECTED, 1),
+            result("ca", "2.6", 1, Status.WRONG_PATIENT),
+        ],
+        ROW,
+    )
     assert [dot.value for dot in made["ca"].dots] == [Decimal("2.40")]
 
 
