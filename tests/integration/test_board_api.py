@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def test_a_link_works_once(running: BoardProcess) -> None:
     address = link(running.dsn, running.url, "demo")
     secret = address.partition("#once=")[2]
     assert len(secret) > 40
+    assert get(running, "/api/v1/alerts", secret).status_code == 401, "good for the entrance only"
     assert httpx.post(f"{running.url}/enter", data={"once": secret}).status_code == 303
     assert httpx.post(f"{running.url}/enter", data={"once": secret}).status_code == 401
     assert get(running, "/api/v1/alerts", secret).status_code == 401
@@ -248,7 +250,9 @@ class Stream:
         """Events up to and with the first of this kind."""
         found: list[dict[str, str]] = []
         event: dict[str, str] = {}
+        deadline = time.monotonic() + 15
         for line in self._lines:
+            assert time.monotonic() < deadline, f"no {kind} within 15 s, only {found}"
             if line:
                 name, _, value = line.partition(": ")
                 event[name] = value
