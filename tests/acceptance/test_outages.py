@@ -9,7 +9,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -179,7 +179,7 @@ def _write(database: str, numbers: Iterable[int]) -> None:
 
 
 @asynccontextmanager
-async def _relays(bootstrap: str, database: str) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
+async def _relays(bootstrap: str, database: str) -> AsyncIterator[Sequence[Callable[[], Awaitable[int]]]]:
     """Two relays, each with its own connection and producer."""
     async with AsyncExitStack() as stack:
         relays = []
