@@ -13,6 +13,7 @@ from alerts.rule import Judgement, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import NOTHING_AHEAD
 
 
 class Low(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class Low(msgspec.Struct, frozen=True, kw_only=True):
 
 def judged(kind: Low) -> Callable[[View], list[Judgement]]:
     """The rule's function: one judgement a count; an invalid one says nothing and counts for nothing."""
-    return at_samples((kind.analyte,), lambda view, at: _judge(view, kind, at))
+    return at_samples((kind.analyte,), lambda view, at: _judge(view, kind, at), ahead=NOTHING_AHEAD)
 
 
 def _judge(view: View, kind: Low, at: datetime) -> Judgement | None:

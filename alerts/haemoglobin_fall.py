@@ -14,7 +14,7 @@ from alerts.rule import Judgement, View
 from alerts.samples import shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import NOTHING_AHEAD, Walk
 
 
 class Fall(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ def judged(kind: Fall) -> Walk:
         judgement, before = _judge(view, kind, point, held)
         return before if judgement.truth is Truth.TRUE and not point.preliminary else held, judgement
 
-    return Walk(("hb",), step)
+    return Walk(("hb",), step, ahead=NOTHING_AHEAD)
 
 
 def _judge(view: View, kind: Fall, point: Point, held: Interval | None) -> tuple[Judgement, Interval | None]:

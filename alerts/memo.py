@@ -16,7 +16,7 @@ from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
-from alerts.stepping import AHEAD, Resumed, Step, Walk, settled
+from alerts.stepping import Resumed, Step, Walk, settled
 from alerts.thresholds import Clearing
 
 
@@ -91,10 +91,13 @@ def _clearing(view: View, rule: Rule) -> Clearing:
 def _alerts(
     view: View, rule: Rule, episodes: Iterable[Episode], known: Memo, since: datetime | None
 ) -> Iterator[AlertState]:
-    """Alerts in order of opening; one whose episode ended out of reach of the change is kept as it was."""
+    """Alerts in order of opening; one whose episode is the same, before the change, is kept as it was.
+
+    The texts read the sample that is shown and those before it, never one after it.
+    """
     kept = {episode.anchor: (episode, alert) for episode, alert in zip(known.episodes, known.alerts, strict=True)}
     for episode in episodes:
         before = kept.get(episode.anchor)
-        reachable = since is None or episode.last.at >= since - AHEAD
+        reachable = since is None or episode.last.at >= since
         same = before is not None and not reachable and before[0] == episode
         yield before[1] if before is not None and same else alert_of(view, rule, episode)

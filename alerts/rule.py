@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from alerts.context import Context
 from alerts.logic import Truth
 from alerts.series import Series
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import AHEAD, Walk
 from alerts.thresholds import Pack
 
 Family = Literal[
@@ -80,9 +80,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Class of HIGH and below; CRITICAL is always `now` (behaviour 4)."""
 
 
-def at_samples(triggers: Iterable[str], judge_at: Callable[[View, datetime], Judgement | None]) -> Walk:
+def at_samples(
+    triggers: Iterable[str], judge_at: Callable[[View, datetime], Judgement | None], *, ahead: timedelta = AHEAD
+) -> Walk:
     """A rule that looks at one collection time after the other: every time at which any trigger has a value.
 
-    `judge_at` may read anything before the sample, and at most `stepping.AHEAD` after it.
+    `judge_at` may read anything before the sample, and what was taken up to `ahead` after it.
     """
-    return Walk(triggers, lambda view, at, _: (None, judge_at(view, at)))
+    return Walk(triggers, lambda view, at, _: (None, judge_at(view, at)), ahead=ahead)

@@ -20,6 +20,12 @@ AHEAD = timedelta(hours=72)
 """No step looks further ahead than a draw beside a draw beside the sample (24 h each), or it says so (`until`)."""
 
 
+NOTHING_AHEAD = timedelta(0)
+"""For a rule that reads the draw itself and what was taken before it."""
+BESIDE = timedelta(hours=24)
+"""For a rule that reads what was taken beside the draw, up to a day later, and nothing of that one's own neighbours."""
+
+
 class Step(msgspec.Struct, frozen=True):
     """One sample of the walk: what the rule said, and what it carries on to the next."""
 
@@ -39,7 +45,8 @@ def settled(steps: Sequence[Step], since: datetime | None) -> int:
 class Walk:
     """A judge that is a fold over collection times; calling it walks from the start.
 
-    `until` says up to when a step may read, where that can be more than AHEAD after its sample.
+    `ahead` is how far after its sample a step may read; `until` says up to when, where that can be more. Either decides
+    how many samples are judged again when a new one arrives.
     """
 
     def __init__(
@@ -48,8 +55,11 @@ class Walk:
         step: Callable[[View, datetime, Any], tuple[Any, Judgement | None]],
         start: Any = None,
         until: Callable[[View, datetime], datetime] | None = None,
+        *,
+        ahead: timedelta = AHEAD,
     ) -> None:
         self._triggers, self._step, self._start, self._until = tuple(triggers), step, start, until
+        self._ahead = ahead
 
     def __call__(self, view: View) -> list[Judgement]:
         """All judgements of the patient in collection order."""
@@ -60,7 +70,7 @@ class Walk:
         state, until = (last.state, last.until) if last else (self._start, None)
         for at in self._times(view, last.at if last else None, to):
             state, judgement = self._step(view, at, state)
-            own = max(at + AHEAD, self._until(view, at)) if self._until else at + AHEAD
+            own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
             until = own if until is None else max(own, until)
             yield Step(at, state, judgement, until)
 

@@ -18,7 +18,7 @@ from alerts.logic import Truth
 from alerts.pseudohypercalcaemia import Suppression, protein_may_bind
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import BESIDE, Walk
 
 
 def _grades(view: View, reading: Reading) -> Grades:
@@ -127,6 +127,6 @@ RULE = Rule(
     name="CA_HIGH",
     family="hypercalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb", "creat", "tp", "mspike"}),
-    judge=Walk(("ca", "ca_adj", "ica"), _step, Suppression()),
+    judge=Walk(("ca", "ca_adj", "ica"), _step, Suppression(), ahead=2 * BESIDE),
     delivery="now",
 )

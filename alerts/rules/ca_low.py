@@ -9,6 +9,7 @@ from alerts.calcium_judging import Grades, Side, judge, settled
 from alerts.condition import Node, compare
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.severity import Severity
+from alerts.stepping import BESIDE
 
 
 def _grades(view: View, reading: Reading) -> Grades:
@@ -56,6 +57,6 @@ RULE = Rule(
     name="CA_LOW",
     family="hypocalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb"}),
-    judge=at_samples(("ca", "ca_adj", "ica"), _judge),
+    judge=at_samples(("ca", "ca_adj", "ica"), _judge, ahead=2 * BESIDE),
     delivery="now",
 )

@@ -11,7 +11,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, quantity, shown, since
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import NOTHING_AHEAD, Walk
 
 
 def _step(view: View, at: datetime, met: tuple[datetime, ...]) -> tuple[tuple[datetime, ...], Judgement | None]:
@@ -74,4 +74,10 @@ def _clears(view: View, point: Point) -> Truth:
     return Truth.INDETERMINATE if transfused and recovered is Truth.TRUE else recovered
 
 
-RULE = Rule(name="HB_HALO", family="anaemia", inputs=frozenset({"hb"}), judge=Walk(("hb",), _step, ()), delivery="now")
+RULE = Rule(
+    name="HB_HALO",
+    family="anaemia",
+    inputs=frozenset({"hb"}),
+    judge=Walk(("hb",), _step, (), ahead=NOTHING_AHEAD),
+    delivery="now",
+)

@@ -15,6 +15,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import NOTHING_AHEAD
 
 
 def limb(view: View, point: Point) -> Node:
@@ -65,6 +66,6 @@ RULE = Rule(
     name="HB_IMWG",
     family="anaemia",
     inputs=frozenset({"hb"}),
-    judge=at_samples(("hb",), _judge),
+    judge=at_samples(("hb",), _judge, ahead=NOTHING_AHEAD),
     delivery="working_hours",
 )

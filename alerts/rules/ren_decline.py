@@ -16,7 +16,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import NOTHING_AHEAD, Walk
 from alerts.thresholds import Pack
 
 
@@ -140,6 +140,6 @@ RULE = Rule(
     name="REN_DECLINE",
     family="renal_failure",
     inputs=frozenset({"creat"}),
-    judge=Walk(("creat",), _step, _Known()),
+    judge=Walk(("creat",), _step, _Known(), ahead=NOTHING_AHEAD),
     delivery="working_hours",
 )

@@ -15,6 +15,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import NOTHING_AHEAD
 from alerts.therapy import at_start
 
 
@@ -71,6 +72,6 @@ RULE = Rule(
     name="REN_RISE",
     family="renal_failure",
     inputs=frozenset({"creat", "ca", "ca_adj"}),
-    judge=at_samples(("creat",), _judge),
+    judge=at_samples(("creat",), _judge, ahead=NOTHING_AHEAD),
     delivery="now",
 )
