@@ -26,10 +26,17 @@ def announce(person: Stored, change: Change, alert: StoredAlert, *, site_version
     )  # fmt: skip
 
 
-def for_channel(record: Alert, alert: StoredAlert, reason: str) -> bytes:
-    """What a channel is given: the record, and what a person needs who is called."""
+def for_channel(record: Alert, alert: StoredAlert, reason: str, before: StoredAlert | None) -> bytes:
+    """What a channel is given: the record, what a person needs who is called, and what was said before.
+
+    Of another patient's result (its value is gone from the state) nothing is repeated.
+    """
+    hidden = before is None or (alert.condition == "retracted" and alert.state.value != before.state.value)
     more = {
         "code": alert.code, "response": alert.response, "reason": reason, "sampled_at": alert.state.sampled_at,
         "delivery": alert.state.delivery,
+        "before": None if before is None or hidden else {
+            "severity": before.state.severity, "value": before.state.value, "summary": before.state.summary,
+        },
     }  # fmt: skip
     return _encoder.encode({**msgspec.structs.asdict(record), **more})

@@ -8,7 +8,12 @@ from typing import Any
 
 import msgspec
 
+from alerts.alert import AlertState
+from alerts.condition import fact
+from alerts.lifecycle import ending
+from alerts.logic import Truth
 from alerts.series import Series
+from alerts.wording.notice import notices
 from services.ledger.comparing import Change, encode
 from services.ledger.stored import StoredAlert
 
@@ -26,7 +31,7 @@ _TOLD = ("told_at", "told_severity", "told_value", "told_level", "told_analyte",
 def apply(change: Change, root: int, series: Series, received_at: datetime) -> StoredAlert:
     """The row after `change`. A new or worse alert is unacknowledged again; a better or ended one keeps its answer."""
     if change.after is None:
-        return _ended(change)
+        return _ended(change, series)
     before, state = change.before, change.after
     if before is None:
         fresh = StoredAlert(
@@ -43,13 +48,26 @@ def apply(change: Change, root: int, series: Series, received_at: datetime) -> S
     return _inherited(after, change) if change.kind == "reopened" else after
 
 
-def _ended(change: Change) -> StoredAlert:
+def _ended(change: Change, series: Series) -> StoredAlert:
     if change.before is None:
         raise ValueError(f"{change.kind} alert {change.alert_id} was never stored")
+    before = change.before
+    state = before.state if change.kind == "superseded" else _retracted(before.state, series)
     return msgspec.structs.replace(
-        change.before, version=change.before.version + 1, superseded_by=change.successor or None,
+        before, version=before.version + 1, superseded_by=change.successor or None, state=state, body=encode(state),
         condition="superseded" if change.kind == "superseded" else "retracted",
     )  # fmt: skip
+
+
+def _retracted(state: AlertState, series: Series) -> AlertState:
+    """The last state with the notice as its text; of another patient's result nothing else is left (life cycle 1)."""
+    end = ending(state, series)
+    summary = notices(state, end, series)
+    if end != "retracted_wrong_patient":
+        return msgspec.structs.replace(state, summary=summary)
+    return msgspec.structs.replace(
+        state, summary=summary, value=None, facts={}, results=(), reasons=fact("withdrawn", Truth.FALSE)
+    )
 
 
 def _worse(before: StoredAlert, after: StoredAlert) -> bool:

@@ -42,7 +42,7 @@ class Teller:
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=datetime.now(UTC))
         record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up)
         if decision.send:
-            body = for_channel(record, after, decision.reason)
+            body = for_channel(record, after, decision.reason, change.before)
             after = self._deliver(change, after, decision, body, cause, writes)
         person.alerts[after.alert_id] = after
         writes.alerts[after.alert_id] = alert_row(after, self._site_version, cause.event_id, cause.received_at)

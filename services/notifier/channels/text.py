@@ -13,7 +13,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "opened": "Nov alarm", "regraded": "Alarm spremenjen", "cleared": "Alarm je mimo", "retracted": "Preklicano",
         "superseded": "Nadomeščeno", "reopened": "Spet velja", "changed": "Alarm spremenjen",
         "CRITICAL": "KRITIČNO", "HIGH": "VISOKO", "MEDIUM": "SREDNJE", "LOW": "NIZKO",
-        "severity": "Resnost", "ward": "Oddelek", "code": "Koda", "link": "Odpri",
+        "severity": "Resnost", "before": "Prej sporočeno", "ward": "Oddelek", "code": "Koda", "link": "Odpri",
         "repeated": "To sporočilo je morda že prispelo.", "late": "Pozen izvid: vzorec je starejši od tedna.",
         "draft": "NI ODOBRENO ZA KLINIČNO UPORABO",
         "banner": "Prag je presežen. Ali je vzrok mielom, mora presoditi zdravnik.",
@@ -21,7 +21,7 @@ WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "opened": "New alert", "regraded": "Alert changed", "cleared": "Alert cleared", "retracted": "Withdrawn",
         "superseded": "Replaced", "reopened": "Holds again", "changed": "Alert changed",
-        "severity": "Severity", "ward": "Ward", "code": "Code", "link": "Open",
+        "severity": "Severity", "before": "Said before", "ward": "Ward", "code": "Code", "link": "Open",
         "repeated": "This message may have reached you before.", "late": "Late result: the sample is over a week old.",
         "draft": "NOT APPROVED FOR CLINICAL USE",
         "banner": "Threshold crossed. Whether myeloma is the cause must be judged by a clinician.",
@@ -42,6 +42,7 @@ def mail_text(message: Message, language: Language) -> str:
     lines = [_summary(body, language), ""]
     lines += [f"{words['severity']}: {words.get(str(body.get('severity')), body.get('severity', ''))}"]
     lines += [f"{words[key]}: {body[key]}" for key in ("ward", "code") if body.get(key)]
+    lines += [f"{words['before']}: {_summary(body['before'], language)}"] if body.get("before") else []
     lines += [words["late"]] if body.get("late") else []
     lines += [words["repeated"]] if message.possibly_repeated else []
     lines += ["", f"{words['link']}: {message.link}", "", words["banner"]]

@@ -1,0 +1,93 @@
+"""A value that the laboratory corrects or withdraws: whoever was told is told again, on the same channel."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.cli.inbox import Inbox
+from services.shared.mllp_client import MllpClient, acknowledgements
+from tests.real.servers import free_ports, server_folder
+from tests.real.system import System
+
+pytestmark = pytest.mark.timeout(200)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[System, Inbox]]:
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    with server_folder() as folder, Inbox(free_ports(1)[0], 0, secret) as box:
+        (folder / "secret").write_text(secret)
+        (folder / "channels.toml").write_text(
+            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\n'
+            f'address = "http://127.0.0.1:{box.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
+        )
+        system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml")})
+        try:
+            yield system.start(), box
+        finally:
+            system.end()
+
+
+def _send(system: System, patient: str, status: str, value: str, minute: int) -> None:
+    """One adjusted calcium of a made-up patient, reported at a minute of its own."""
+    message = (
+        f"MSH|^~\\&|LIS|MADEUP|HALO|HOSP|202611201{minute:02d}00+0100||ORU^R01|{patient}{minute}|P|2.5.1\r"
+        f"PID|1||{patient}^^^MADEUP^MR||Izmišljena^Maja\r"
+        f"OBR|1||{patient}|CA|||20261120090000+0100{'|' * 15}202611201{minute:02d}00+0100|||{status}\r"
+        f"OBX|1|NM|29265-6^Calcium adjusted^LN||{value}|mmol/L|||||{status}\r"
+    )
+    with MllpClient(port=int(system.addresses["mllp"].rpartition(":")[2])) as client:
+        (answer,) = acknowledgements(client.deliver(message.encode()))
+    assert answer.accepted, answer
+
+
+def _told(system: System, box: Inbox, count: int) -> list[dict[str, Any]]:
+    system.wait_for(lambda: len(box.received()) >= count, f"{count} messages in the inbox", 20)
+    assert len(box.received()) == count
+    return [json.loads(item.raw)["data"] for item in box.received()]
+
+
+def test_a_correction_retracts_and_is_told_with_both_values(running: tuple[System, Inbox]) -> None:
+    """3.62 pages; corrected to 2.36 it is withdrawn, and the message says what was said before and what holds now."""
+    system, box = running
+    before = len(box.received())
+    _send(system, "CO1", "F", "3.62", 10)
+    first = _told(system, box, before + 1)[-1]
+    assert (first["change"], first["severity"]) == ("opened", "CRITICAL")
+    _send(system, "CO1", "C", "2.36", 20)
+    notice = _told(system, box, before + 2)[-1]
+    assert (notice["change"], notice["condition"], notice["alert_id"]) == ("retracted", "retracted", first["alert_id"])
+    assert "3.62" in notice["summary"]["en"]
+    assert "2.36" in notice["summary"]["en"]
+    assert "2,36" in notice["summary"]["sl"]
+
+
+def test_a_withdrawal_as_another_patients_hides_the_value(running: tuple[System, Inbox]) -> None:
+    """W: retracted as the wrong patient; the value is not repeated."""
+    system, box = running
+    before = len(box.received())
+    _send(system, "CO2", "F", "3.71", 10)
+    _told(system, box, before + 1)
+    _send(system, "CO2", "W", "", 20)
+    notice = _told(system, box, before + 2)[-1]
+    assert notice["condition"] == "retracted"
+    assert "3.71" not in json.dumps(notice)
+
+
+def test_a_correction_upwards_pages_again(running: tuple[System, Inbox]) -> None:
+    """2.80 is HIGH; corrected to 3.45 it is CRITICAL and told as worse; corrected back to 2.80 that is told too."""
+    system, box = running
+    before = len(box.received())
+    for number, (status, value) in enumerate([("F", "2.80"), ("C", "3.45"), ("C", "2.80")], start=1):
+        _send(system, "CO3", status, value, 10 * number)
+        told = _told(system, box, before + number)[before:]
+    assert [(one["severity"], one["change"]) for one in told] == [
+        ("HIGH", "opened"), ("CRITICAL", "regraded"), ("HIGH", "regraded"),
+    ]  # fmt: skip
+    assert "3.45" in told[-1]["before"]["summary"]["en"]
