@@ -214,7 +214,8 @@ CREATE TABLE public.outbox (
     value bytea NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    published_at timestamp with time zone
+    published_at timestamp with time zone,
+    refused text
 );
 
 ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -498,7 +499,9 @@ CREATE INDEX delivery_due ON public.delivery USING btree (next_attempt_at) WHERE
 
 CREATE INDEX live_event_unstamped ON public.live_event USING btree (id) WHERE (seq IS NULL);
 
-CREATE INDEX outbox_waiting ON public.outbox USING btree (shard, id) WHERE (published_at IS NULL);
+CREATE INDEX outbox_published ON public.outbox USING btree (published_at);
+
+CREATE INDEX outbox_waiting ON public.outbox USING btree (shard, id) WHERE ((published_at IS NULL) AND (refused IS NULL));
 
 CREATE INDEX patient_alias_root ON public.patient_alias USING btree (root_id);
 

@@ -157,7 +157,9 @@ class Work(msgspec.Struct, kw_only=True):
         total = len(event.results) if isinstance(event, LabReport) else 0
         quarantined = len(mapped.quarantined) if mapped else 0
         ignored = len(mapped.ignored) if mapped else 0
-        duplicate = total - stored - quarantined - ignored
+        duplicate = len(mapped.results) - mapped.derived - stored if mapped else 0
+        if total != stored + duplicate + quarantined + ignored:
+            self.writes.technical.append(_unaccounted(event, total - stored - duplicate - quarantined - ignored))
         self.writes.sources.append(source_row(incoming, event, self.locked.by_sent[event.patient.id],
                                               (total, stored, duplicate, quarantined, ignored)))  # fmt: skip
         self.outcome.events += 1
@@ -265,3 +267,9 @@ def source_row(
 
 
 _encode: Callable[[Result], bytes] = msgspec.json.Encoder(decimal_format="string").encode
+
+
+def _unaccounted(event: PatientEvent, count: int) -> Technical:
+    """In must be stored, duplicate, quarantined or ignored; anything else is a fault of ours, and never silent."""
+    detail = f"{count} results of the message with event id {event.event_id} came to nothing; its bytes are kept"
+    return Technical(key=f"results_unaccounted {event.event_id}", kind="results_unaccounted", detail=detail)

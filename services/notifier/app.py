@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import httpx
 import psycopg
@@ -21,7 +22,7 @@ from services.notifier.channels.message import Sender
 from services.notifier.channels.smtp import SmtpSender
 from services.notifier.channels.webhook import WebhookSender
 from services.notifier.health import Health
-from services.notifier.outbox import publish_waiting
+from services.notifier.outbox import prune, publish_waiting
 from services.notifier.sending import Sending
 from services.notifier.settings import NotifierSettings
 from services.shared.channels import load_channels
@@ -37,6 +38,7 @@ logger = get_logger()
 HEARD = ("halo_delivery", "halo_outbox")
 DRAIN_SECONDS = 5.0
 RETRY_SECONDS = 1.0
+PRUNE_SECONDS = 3600.0
 DATABASE_AWAY = (psycopg.Error, PoolTimeout, OSError)
 
 
@@ -132,8 +134,12 @@ class Notifier:
             async with conn:
                 await producer.start()
                 self.health.up("kafka")
+                pruned = 0.0
                 while not self._stop.is_set():
                     self._wake["halo_outbox"].clear()
+                    if monotonic() - pruned > PRUNE_SECONDS:
+                        await prune(conn)
+                        pruned = monotonic()
                     if not await publish_waiting(conn, producer):
                         await producer.client.fetch_all_metadata()
                         await self._pause("halo_outbox")

@@ -11,19 +11,26 @@ from typing import LiteralString
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from services.notifier import metrics
+from services.notifier.operations import raise_technical
 
 _LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('halo outbox', %s))"
 _TAKE: LiteralString = """
-SELECT id, topic, key, value, headers FROM outbox WHERE shard = %s AND published_at IS NULL ORDER BY id LIMIT %s
+SELECT id, topic, key, value, headers FROM outbox
+WHERE shard = %s AND published_at IS NULL AND refused IS NULL ORDER BY id LIMIT %s
 """
-_SHARDS: LiteralString = "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL"
-_OLDEST: LiteralString = "SELECT min(created_at) FROM outbox WHERE published_at IS NULL"
+_SHARDS: LiteralString = "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL AND refused IS NULL"
+_OLDEST: LiteralString = "SELECT min(created_at) FROM outbox WHERE published_at IS NULL AND refused IS NULL"
 _MARK: LiteralString = "UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY(%s)"
+_REFUSED: LiteralString = "UPDATE outbox SET refused = %s WHERE id = %s"
+_PRUNE: LiteralString = "DELETE FROM outbox WHERE published_at < clock_timestamp() - interval '7 days'"
 BATCH = 256
+NEVER = (MessageSizeTooLargeError, RecordTooLargeError)
+"""Errors of one record that no waiting mends."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +55,11 @@ async def _measure(conn: AsyncConnection) -> None:
     metrics.OUTBOX_OLDEST.set(row[0].timestamp() if row and row[0] else 0)
 
 
+async def prune(conn: AsyncConnection) -> int:
+    """Delete what was published longer ago than it may be of use to anybody; how many rows. Refused rows stay."""
+    return (await conn.execute(_PRUNE)).rowcount
+
+
 async def _shard(conn: AsyncConnection, producer: AIOKafkaProducer, shard: int) -> int:
     async with conn.transaction():
         row = await (await conn.execute(_LOCK, (shard,))).fetchone()
@@ -55,19 +67,48 @@ async def _shard(conn: AsyncConnection, producer: AIOKafkaProducer, shard: int) 
             return 0
         async with conn.cursor(row_factory=class_row(Row)) as cursor:
             rows = await (await cursor.execute(_TAKE, (shard, BATCH))).fetchall()
-        await _publish(producer, rows)
-        await conn.execute(_MARK, ([row.id for row in rows],))
+        refused = await _publish(producer, rows)
+        await conn.execute(_MARK, ([row.id for row in rows if row.id not in refused],))
+        for identity, reason in refused.items():
+            await _refuse(conn, identity, reason)
     return len(rows)
 
 
-async def _publish(producer: AIOKafkaProducer, rows: list[Row]) -> None:
-    """All in order; returns when the broker confirmed every one."""
-    confirmations = [
-        await producer.send(
-            row.topic, row.value, key=row.key, headers=[(k, v.encode()) for k, v in row.headers.items()]
-        )
-        for row in rows
-    ]
-    await asyncio.gather(*confirmations)
+async def _publish(producer: AIOKafkaProducer, rows: list[Row]) -> dict[int, str]:
+    """All in order; returns when the broker confirmed every one but those it will never take, with its reasons.
+
+    Any other error is raised: the broker is away, and all of it is tried again.
+    """
+    refused: dict[int, str] = {}
+    confirmations: dict[int, asyncio.Future[object]] = {}
     for row in rows:
-        metrics.OUTBOX_PUBLISHED.labels(row.topic).inc()
+        headers = [(name, value.encode()) for name, value in row.headers.items()]
+        try:
+            confirmations[row.id] = await producer.send(row.topic, row.value, key=row.key, headers=headers)
+        except NEVER as error:
+            refused[row.id] = _words(error)
+    for identity, confirmation in confirmations.items():
+        try:
+            await confirmation
+        except NEVER as error:
+            refused[identity] = _words(error)
+    for row in rows:
+        metrics.OUTBOX_PUBLISHED.labels(row.topic).inc(row.id not in refused)
+    return refused
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+async def _refuse(conn: AsyncConnection, identity: int, reason: str) -> None:
+    """One row must not stop those behind it; it is kept, and operations hear."""
+    await conn.execute(_REFUSED, (reason, identity))
+    await raise_technical(
+        conn,
+        key=f"outbox_refused {identity}",
+        kind="outbox_refused",
+        severity="HIGH",
+        detail=f"outbox row {identity} cannot be published: {reason}. It is kept; other systems do not hear of it. "
+        "Compare max.message.bytes of the topic with `halo doctor`",
+    )

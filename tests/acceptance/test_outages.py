@@ -199,3 +199,22 @@ def _values(bootstrap: str) -> list[int]:
     found = [int(message.value) for message in consumer]
     consumer.close()
     return found
+
+
+async def test_a_record_too_large_for_the_broker_stops_nobody(topics: Topics, database: str) -> None:
+    """It is kept and operations hear of it; the rows behind it, of its own shard and of others, are published."""
+    insert = "INSERT INTO outbox (shard, topic, key, value) VALUES (%s, %s, %s, %s)"
+    for shard, value in ((0, b"x" * (25 * 1024 * 1024)), (0, b"behind it"), (1, b"beside it")):
+        ask(database, insert, shard, ALERTS, b"k", value)
+    producer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, **PRODUCER_DEFAULTS)
+    await producer.start()
+    relaying = await connect(database, "relay", autocommit=True)
+    try:
+        await publish_waiting(relaying, producer)
+        assert await publish_waiting(relaying, producer) == 0
+    finally:
+        await relaying.close()
+        await producer.stop()
+    assert one(database, "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL") == 2
+    assert one(database, "SELECT count(*) FROM outbox WHERE refused IS NOT NULL") == 1
+    assert one(database, "SELECT kind FROM operations_alert") == "outbox_refused"

@@ -253,9 +253,11 @@ CREATE TABLE outbox (
     value           bytea NOT NULL,
     headers         jsonb NOT NULL DEFAULT '{}',
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    published_at    timestamptz
+    published_at    timestamptz,
+    refused         text                                 -- the broker will never take it; operations were told
 );
-CREATE INDEX outbox_waiting ON outbox (shard, id) WHERE published_at IS NULL;
+CREATE INDEX outbox_waiting ON outbox (shard, id) WHERE published_at IS NULL AND refused IS NULL;
+CREATE INDEX outbox_published ON outbox (published_at);
 
 CREATE TABLE live_event (                                -- what screens hear; seq is stamped after commit by one sequencer
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
