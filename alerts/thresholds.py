@@ -25,6 +25,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Where the number comes from, as the clinical specification marks it ([S], [R:17], [E], [M])."""
     effective: str = ""
+    compared: bool = True
+    """False for a constant, which has no operator in the file."""
 
 
 class Clearing(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +110,7 @@ def _table(data: dict[str, Any], name: str, kind: type[T]) -> dict[str, T]:
 
 
 def _limit(key: str, entry: dict[str, Any]) -> Limit:
-    return _convert(key, {**entry, "key": key}, Limit)
+    return _convert(key, {**entry, "key": key, "compared": "operator" in entry}, Limit)
 
 
 def _convert(key: str, entry: dict[str, Any], kind: type[T]) -> T:
