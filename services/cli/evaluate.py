@@ -11,10 +11,11 @@ from typing import cast
 import click
 import msgspec
 
-from alerts.thresholds import default_pack
+from alerts.thresholds import Pack
 from schemas.patient_event import Event, Heartbeat, Refused
 from services.cli.context_csv import ContextInvalid, read_context
 from services.cli.doctor import settings_of
+from services.cli.pack_file import RULES_OPTION, pack_of
 from services.ledger import replaying
 from services.ledger.memory import Memory
 from services.ledger.opening import load_site
@@ -32,14 +33,15 @@ NEVER = "9999-12-31T00:00:00Z"
 @click.option("--now", help="Evaluate as of this time (ISO 8601) instead of each patient's newest reception.")
 @click.option("--site", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The hospital's site file.")
 @click.option("--context", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV of patient context.")
+@RULES_OPTION
 @click.option("--stored", is_flag=True, help="Print what the ledger holds instead of reading files.")
 @click.option(
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="With --stored: a running `halo up`."
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def command(
-    form: str | None, now: str | None, site: Path | None, context: Path | None, stored: bool, data_dir: Path | None,
-    files: tuple[Path, ...],
+def command(  # noqa: PLR0913 - one an option
+    form: str | None, now: str | None, site: Path | None, context: Path | None, rules: Path | None, stored: bool,
+    data_dir: Path | None, files: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Evaluate HL7 v2 or NDJSON FILES and print one JSON line per patient; nothing is stored or sent.
 
@@ -47,11 +49,13 @@ def command(
     """
     if stored == bool(files):
         raise click.UsageError("give either FILES or --stored")
+    pack = pack_of(rules)
     try:
-        moment, rules_of_site = _moment(now), load_site(site)
+        moment, known = _moment(now), load_site(site)
         lines = (
-            _stored(data_dir, rules_of_site, moment) if stored else _files(files, form, context, rules_of_site, moment)
-        )
+            _stored(data_dir, known, pack, moment) if stored else
+            _files(files, form, context, Memory(known, now=moment, pack=pack), known, moment)
+        )  # fmt: skip
         for line in lines:
             click.echo(line)
     except (OSError, UnreadableFile, SiteInvalid, ContextInvalid) as error:
@@ -69,9 +73,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _files(
-    files: tuple[Path, ...], form: str | None, context: Path | None, site: Site, now: datetime | None
+    files: tuple[Path, ...], form: str | None, context: Path | None, memory: Memory, site: Site, now: datetime | None
 ) -> Iterator[bytes]:
-    memory = Memory(site, now=now)
     received_at = now.isoformat().replace("+00:00", "Z") if now else NEVER
     for path in files:
         for event in _events(path, form, site):
@@ -105,11 +108,11 @@ def _received(event: Event, received_at: str) -> Event:
     return msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, received_at=received_at))
 
 
-def _stored(data_dir: Path | None, site: Site, now: datetime | None) -> list[bytes]:
-    return asyncio.run(_read_stored(settings_of(data_dir).database, site, now))
+def _stored(data_dir: Path | None, site: Site, pack: Pack, now: datetime | None) -> list[bytes]:
+    return asyncio.run(_read_stored(settings_of(data_dir).database, site, pack, now))
 
 
-async def _read_stored(dsn: str, site: Site, now: datetime | None) -> list[bytes]:
+async def _read_stored(dsn: str, site: Site, pack: Pack, now: datetime | None) -> list[bytes]:
     async with await database.connect(dsn, "evaluate") as conn:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return await replaying.lines(conn, site.zone, default_pack(), now=now)
+        return await replaying.lines(conn, site.zone, pack, now=now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -57,6 +59,25 @@ def test_context_is_taken_and_a_wrong_line_is_named(tmp_path: Path) -> None:
     code, _, error = run("--context", bad, path)
     assert code == 1
     assert "line 2" in error
+
+
+def test_another_pack_is_run(tmp_path: Path) -> None:
+    """The limit of calcium raised above every value of the reports: its alert is gone, and the pack names itself."""
+    text = resources.files("alerts").joinpath("thresholds.toml").read_text("utf-8")
+    other, path = tmp_path / "other.toml", written(tmp_path)
+    for key in ("halo", "uln", "uln_plus", "severe", "with_aki_or_rise"):
+        text = re.sub(rf'^{key} = {{ value = "[0-9.]+", operator = ">", unit = "mmol/L"',
+                      f'{key} = {{ value = "99", operator = ">", unit = "mmol/L"', text, flags=re.MULTILINE)  # fmt: skip
+    other.write_text(text.replace('version = "2026.1"', 'version = "made-up"'), "utf-8")
+    shipped, run_here = _alerts(run(path)[1]), _alerts(run("--rules", other, path)[1])
+    assert {pack for pack, _ in run_here} == {"made-up"}
+    assert "CA_HIGH" in {rule for _, rule in shipped}
+    assert {rule for _, rule in run_here} == {rule for _, rule in shipped} - {"CA_HIGH"}
+
+
+def _alerts(output: str) -> set[tuple[str, str]]:
+    lines = [msgspec.json.decode(line) for line in output.splitlines()]
+    return {(line["rule_pack"], alert["rule"]) for line in lines for alert in line["alerts"]}
 
 
 def test_a_refused_message_is_named_and_an_unreadable_file_ends_with_one(tmp_path: Path) -> None:
