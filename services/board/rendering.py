@@ -94,7 +94,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _spark(trend: Trend, name: str, words: Words) -> Markup:
-    title = f"{name}: {trend.last.comparator}{words.number(trend.last.value)} {trend.unit}"
+    title = f"{name}: {trend.last.comparator}{words.number(trend.last.value)} {words.unit(trend.unit)}"
     first = trend.dots[-sparklines.SHOWN :][0]
     description = words(
         "spark.description", count=min(len(trend.dots), sparklines.SHOWN), start=words.day(first.at),

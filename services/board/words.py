@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from alerts.wording.catalogue import catalogue as wording
+from alerts.wording.figures import unit
 
 Language = Literal["sl", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -61,6 +62,10 @@ class Words:
             return "–"  # noqa: RUF001 - an en dash is what stands in a table for nothing
         text = f"{value:f}" if isinstance(value, Decimal) else value
         return text.replace(".", ",") if self.language == "sl" else text
+
+    def unit(self, code: str) -> str:
+        """A UCUM code as people write it: µmol/L for umol/L."""
+        return unit(code, self.language)
 
     def stamp(self, moment: datetime | None) -> str:
         """Date and time of day in the site's zone."""

@@ -53,7 +53,11 @@ def main() -> None:
     except (ServerError, KafkaUnreachable) as error:
         sys.exit(f"halo: {error}")
     except psycopg.OperationalError as error:
-        sys.exit(f"halo: the database cannot be reached: {error}Set HALO_DATABASE or start it with `halo up`.")
+        sys.exit(
+            f"halo: the database cannot be reached: {str(error).strip()}\n"
+            "Start it with `halo up`, name the folder of the one that runs (HALO_DATA_DIR, --data-dir), "
+            "or set HALO_DATABASE."
+        )
 
 
 if __name__ == "__main__":

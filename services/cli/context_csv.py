@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
 
@@ -13,6 +15,9 @@ from schemas.identity import event_id
 from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
 
 COLUMNS = ("patient", "kind", "from", "to", "code", "value", "unit", "note")
+
+
+KINDS: tuple[str, ...] = get_args(get_type_hints(ContextEntry)["kind"])
 
 
 class ContextInvalid(ValueError):
@@ -36,6 +41,12 @@ def _change(path: Path, number: int, row: dict[str, str], received_at: str) -> C
     who = row.pop("patient")
     if not who:
         raise ContextInvalid(f"{path}, line {number}: no patient")
+    if "|" not in who:
+        raise ContextInvalid(f"{path}, line {number}: the patient is written `authority|value`, as in the output")
+    if row.get("kind") not in KINDS:
+        raise ContextInvalid(f"{path}, line {number}: kind {row.get('kind')!r} is none of {', '.join(KINDS)}")
+    for name in ("from", "to"):
+        _time(row.get(name, ""), f"{path}, line {number}, {name}")
     try:
         entry = msgspec.convert(row, ContextEntry)
     except msgspec.ValidationError as error:
@@ -45,3 +56,11 @@ def _change(path: Path, number: int, row: dict[str, str], received_at: str) -> C
     return ContextChange(
         event_id=event_id("context", digest, who), patient=Patient(id=who), source=source, entries=(entry,)
     )
+
+
+def _time(text: str, where: str) -> None:
+    """Empty, a date or a time as ISO 8601 writes them."""
+    try:
+        datetime.fromisoformat(text or "2000-01-01")
+    except ValueError as error:
+        raise ContextInvalid(f"{where}: {text!r} is no time; write 2026-03-01 or 2026-03-01T10:00:00+01:00") from error

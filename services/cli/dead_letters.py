@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from psycopg import AsyncConnection
 
-from services.cli.doctor import settings_of
+from services.cli.running import settings_of
 from services.ledger import dead_letters
 from services.shared import database
 

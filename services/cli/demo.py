@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import secrets
 import sys
@@ -12,7 +13,7 @@ from time import monotonic
 import click
 
 from services.cli.demo_report import Figures, measure, show, verdict
-from services.cli.demo_setup import Demo, refuse_other_data, write_channels
+from services.cli.demo_setup import Demo, refuse_other_data, refuse_taken_ports, write_channels
 from services.cli.inbox import Inbox
 from services.cli.installation import Installation, Place
 from services.cli.saying import Sayer
@@ -38,7 +39,7 @@ def command(data_dir: Path | None, base: int | None, seconds: float | None, spee
     delivered.
     """
     settings = Settings()
-    log.configure("demo", json=settings.log_json and not sys.stderr.isatty())
+    log.configure("demo", json=settings.log_json and not sys.stderr.isatty(), level=logging.WARNING)
     metrics.announce("demo")
     place = Place.from_environment(data_dir or settings.data_dir / "demo", ports_from(base), workers=1)
     demo = Demo(place=place, speed=speed, patients=patients, seconds=seconds)
@@ -60,6 +61,7 @@ def run(demo: Demo, sayer: Sayer) -> list[str]:
     """Start, send, and (with a time limit) judge; what was wrong, nothing when all was well."""
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     ports = demo.place.ports
+    refuse_taken_ports(ports)
     demo.place.data_dir.mkdir(parents=True, exist_ok=True)
     environment = write_channels(demo, secret)
     with (

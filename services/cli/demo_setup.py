@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import tomli_w
 from services.cli.installation import Place
 from services.cli.saying import Sayer
 from services.shared.database import connect_blocking
+from services.shared.ports import Ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +81,23 @@ def refuse_other_data(dsn: str) -> None:
                 "Unset HALO_DATABASE, or name an empty database."
             )
         conn.execute("UPDATE installation SET realm = 'demo'")
+
+
+def refuse_taken_ports(ports: Ports) -> None:
+    """click.ClickException naming the ports that other programs hold, and how to choose others."""
+    wanted = {"board": ports.board, "MLLP": ports.mllp, "inbox (mail)": ports.smtp_sink, "inbox": ports.webhook_sink}
+    taken = [f"{name} {port}" for name, port in wanted.items() if not _free(port)]
+    if taken:
+        raise click.ClickException(
+            f"taken by another program: {', '.join(taken)}. Choose others: halo demo --ports BASE (BASE to BASE + 20)"
+        )
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -12,7 +12,7 @@ import msgspec
 from alerts.alert import AlertState
 from alerts.explaining import explain, sentences
 from alerts.result import Result
-from services.cli.doctor import settings_of
+from services.cli.running import settings_of
 from services.shared import database
 
 _ALERT: LiteralString = """

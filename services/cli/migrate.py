@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from infra.database import migrate
+from services.cli.running import settings_of
 from services.cli.saying import Sayer
-from services.shared.settings import Settings
 
 
 @click.command("migrate")
@@ -14,7 +14,7 @@ from services.shared.settings import Settings
 @click.pass_context
 def command(context: click.Context, *, check: bool) -> None:
     """Apply pending migrations to the database of HALO_DATABASE."""
-    sayer, dsn = Sayer(), Settings().database
+    sayer, dsn = Sayer(), settings_of().database
     if check:
         waiting = migrate.pending(dsn)
         for name in waiting:

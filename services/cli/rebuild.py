@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from alerts.thresholds import default_pack
-from services.cli.doctor import settings_of
+from services.cli.running import settings_of
 from services.ledger import replaying
 from services.ledger.opening import load_site
 from services.shared import database

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -38,10 +38,23 @@ def command(
     messages = [(path, message) for path in files for message in split(path.read_bytes())]
     if not messages:
         raise click.ClickException("no HL7 v2 message in these files; a message starts with MSH on a line of its own")
-    with MllpClient(host=host, port=port, patience=patience, on_retry=lambda why: sayer.say(f"again: {why}")) as client:
+    with MllpClient(host=host, port=port, patience=patience, on_retry=_said_once(sayer, patience)) as client:
         counts = _send_all(client, messages, sayer, rate)
     sayer.say(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
     context.exit(0 if set(counts) <= {"AA", "CA"} else 1)
+
+
+def _said_once(sayer: Sayer, patience: float) -> Callable[[str], None]:
+    """Says why it tries again when the reason is a new one, not at every attempt."""
+    last = ""
+
+    def say(why: str) -> None:
+        nonlocal last
+        if why != last:
+            sayer.say(f"trying again for up to {patience:g} s (--patience): {why}")
+        last = why
+
+    return say
 
 
 def _send_all(client: MllpClient, messages: list[tuple[Path, bytes]], sayer: Sayer, rate: float | None) -> Counter[str]:

@@ -10,9 +10,9 @@ import click
 import psycopg
 
 from services.board.viewer import INSERT_TOKEN, token_row
+from services.cli.running import settings_of
 from services.cli.saying import Sayer
 from services.shared.database import connect_blocking
-from services.shared.settings import Settings
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -36,7 +36,7 @@ def create(name: str, kind: str, scope: str, ward: str, person: str, expires: st
         raise click.UsageError("a device shows one ward: --ward NAME")
     if kind == "api" and (ward or named):
         raise click.UsageError("--ward and --named are for devices")
-    with connect_blocking(Settings().database, "token") as conn:
+    with connect_blocking(settings_of().database, "token") as conn:
         owner = _person(conn, person) if person else None
         secret, token_id, row = token_row(
             kind=kind, name=name, scope=ward if kind == "device" else scope, person_id=owner, named=named,
@@ -50,7 +50,7 @@ def create(name: str, kind: str, scope: str, ward: str, person: str, expires: st
 @command.command("list")
 def list_tokens() -> None:
     """Every token but sessions: id, kind, name, scope or ward, person, expiry, last use, state."""
-    with connect_blocking(Settings().database, "token") as conn:
+    with connect_blocking(settings_of().database, "token") as conn:
         rows = conn.execute(
             "SELECT t.id, t.kind, t.name, t.scope, p.login, t.expires_at, t.last_used_at,"
             " CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked' WHEN t.expires_at < now() THEN 'expired'"
@@ -65,7 +65,7 @@ def list_tokens() -> None:
 @click.argument("token", type=click.UUID)
 def revoke(token: UUID) -> None:
     """End a token by its id (`halo token list`); open streams end within half a minute."""
-    with connect_blocking(Settings().database, "token") as conn:
+    with connect_blocking(settings_of().database, "token") as conn:
         done = conn.execute("UPDATE token SET revoked_at = COALESCE(revoked_at, now()) WHERE id = %s", (token,))
         if not done.rowcount:
             raise click.ClickException(f"there is no token {token}; see `halo token list`")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from services.cli.running import settings_of
 from services.cli.saying import Sayer
 from services.shared import kafka
-from services.shared.settings import Settings
 
 
 @click.command("topics")
@@ -14,7 +14,7 @@ from services.shared.settings import Settings
 @click.pass_context
 def command(context: click.Context, *, check: bool) -> None:
     """Create or check the topics on the broker of HALO_KAFKA; exit 1 when one differs from its file."""
-    sayer, settings = Sayer(), Settings()
+    sayer, settings = Sayer(), settings_of()
     if not check:
         for name in kafka.create_topics(settings.kafka, partitions=settings.partitions):
             sayer.say(f"created {name}")

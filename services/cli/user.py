@@ -9,10 +9,10 @@ import psycopg
 
 from services.board.secret import UNUSABLE, PasswordTooShort, hash_password
 from services.cli.login_link import one_time_link
+from services.cli.running import settings_of
 from services.cli.saying import Sayer
 from services.shared.database import connect_blocking
 from services.shared.ports import DEFAULT_BASE
-from services.shared.settings import Settings
 
 ROLES = ("ward", "on_call", "steward", "admin")
 PASSWORD_FILE = click.option(
@@ -35,7 +35,7 @@ def command() -> None:
 def add(login: str, role: str, name: str, language: str, password_file: Path | None, *, no_password: bool) -> None:
     """Create a person; asks for a password unless a file has it."""
     hashed = UNUSABLE if no_password else _hashed(password_file)
-    with connect_blocking(Settings().database, "user") as conn:
+    with connect_blocking(settings_of().database, "user") as conn:
         try:
             conn.execute(
                 "INSERT INTO person (login, name, role, password_hash, language) VALUES (%s, %s, %s, %s, %s)",
@@ -67,7 +67,7 @@ def disable(login: str) -> None:
 @command.command("list")
 def list_people() -> None:
     """Everyone, with role and state."""
-    with connect_blocking(Settings().database, "user") as conn:
+    with connect_blocking(settings_of().database, "user") as conn:
         rows = conn.execute("SELECT login, name, role, language, disabled_at FROM person ORDER BY login").fetchall()
     for login, name, role, language, disabled_at in rows:
         state = f"disabled {disabled_at:%Y-%m-%d %H:%M}Z" if disabled_at else "active"
@@ -80,7 +80,7 @@ def list_people() -> None:
 def link(login: str, board: str) -> None:
     """Print an address that logs the person in once, within 15 minutes."""
     try:
-        Sayer().say(one_time_link(Settings().database, board.rstrip("/"), login))
+        Sayer().say(one_time_link(settings_of().database, board.rstrip("/"), login))
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
 
@@ -98,7 +98,7 @@ def _hashed(file: Path | None) -> str:
 
 def _change(login: str, assignment: str, value: str, action: str) -> None:
     """One change of a person, the end of their sessions, and the audit, together."""
-    with connect_blocking(Settings().database, "user") as conn:
+    with connect_blocking(settings_of().database, "user") as conn:
         found = conn.execute(f"UPDATE person SET {assignment} WHERE login = %s RETURNING id".encode(), (value, login))  # noqa: S608 - the assignments stand above
         row = found.fetchone()
         if row is None:

@@ -15,8 +15,10 @@ SELECT p.id, p.public_id, p.family, p.given, p.birth_date, p.sex, p.ward, p.bed,
        p.incomplete FROM patient AS p
 """
 _ROOT: LiteralString = " NOT EXISTS (SELECT FROM patient_alias AS a WHERE a.retired_id = p.id) "
-_BY_WARD: LiteralString = _COLUMNS + "WHERE p.ward = %s AND" + _ROOT + "ORDER BY p.bed, p.id"
-_ALL: LiteralString = _COLUMNS + "WHERE" + _ROOT + "ORDER BY p.ward, p.bed, p.id LIMIT %s"
+_BED: LiteralString = r"nullif(regexp_replace(p.bed, '\D', '', 'g'), '')::numeric, p.bed"
+"""Bed 2 before bed 10."""
+_BY_WARD: LiteralString = _COLUMNS + "WHERE p.ward = %s AND" + _ROOT + "ORDER BY " + _BED + ", p.id"
+_ALL: LiteralString = _COLUMNS + "WHERE" + _ROOT + "ORDER BY p.ward, " + _BED + ", p.id LIMIT %s"
 _OF: LiteralString = """
 SELECT COALESCE(a.root_id, n.id) FROM patient AS n LEFT JOIN patient_alias AS a ON a.retired_id = n.id WHERE
 """

@@ -98,5 +98,6 @@ def _row(item: Item) -> str:
     kind = escape(item.severity)
     return (
         f'<li class="{kind}"><b>{kind}</b> {escape(item.title)} '
-        f"<small>{escape(item.channel)} <time>{item.at:%H:%M:%S}</time></small><pre>{escape(item.text)}</pre></li>"
+        f"<small>{escape(item.channel)} <time>{item.at.astimezone():%H:%M:%S %Z}</time></small>"
+        f"<pre>{escape(item.text)}</pre></li>"
     )
