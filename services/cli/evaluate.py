@@ -14,8 +14,8 @@ import msgspec
 from alerts.thresholds import Pack
 from schemas.patient_event import Event, Heartbeat, Refused
 from services.cli.context_csv import ContextInvalid, read_context
-from services.cli.doctor import settings_of
 from services.cli.pack_file import RULES_OPTION, pack_of
+from services.cli.running import settings_of
 from services.ledger import replaying
 from services.ledger.memory import Memory
 from services.ledger.opening import load_site
