@@ -61,6 +61,13 @@ def answering(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Refused(HTTPStatus.FORBIDDEN, "problem.no_answer", "this account cannot answer alerts")
 
 
+def context_writer(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Whoever may say what is known of a patient: it changes what is alerted."""
+    named_reader(connection, handler)
+    if not connection.user.writes_context:
+        raise Refused(HTTPStatus.FORBIDDEN, "problem.403", "this account cannot change what is known of a patient")
+
+
 async def unforged(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A changing request that a cookie vouches for comes from our own pages: origin and form token must say so."""
     bearer = connection.headers.get("authorization", "").lower().startswith(BEARER)

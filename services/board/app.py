@@ -26,10 +26,11 @@ from services.board.live import Live
 from services.board.pages import alerts, login, patients, ward
 from services.board.problems import answer
 from services.board.rest import alerts as rest_alerts
-from services.board.rest import events, stewards
+from services.board.rest import context, events, stewards
 from services.board.rest import patients as rest_patients
 from services.board.settings import BoardSettings
 from services.shared import database, log
+from services.shared.context_sending import ContextSender
 from services.shared.log import logger
 from services.shared.metrics import announce, halo_version
 from services.shared.probes import Probes
@@ -46,7 +47,7 @@ DRAIN_SECONDS = 5
 def create_app(settings: BoardSettings) -> Litestar:
     """The application; its database connections live as long as it does."""
     api = Router("/api/v1", route_handlers=[
-        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *events.ROUTES,
+        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *events.ROUTES, *context.ROUTES,
     ])  # fmt: skip
     return Litestar(
         route_handlers=[*PAGES, api, create_static_files_router(path="/static", directories=[STATIC])],
@@ -66,10 +67,13 @@ def create_app(settings: BoardSettings) -> Litestar:
 
 @asynccontextmanager
 async def _life(app: Litestar, settings: BoardSettings) -> AsyncIterator[None]:
-    async with database.pool(settings.database, "board", max_size=8) as pool:
+    async with (
+        database.pool(settings.database, "board", max_size=8) as pool,
+        ContextSender(settings.kafka, origin="board") as sender,
+    ):
         live = Live(settings.database)
         app.state.live = live
-        app.state.board = Board(settings, pool, live, await _first_look(pool))
+        app.state.board = Board(settings, pool, live, sender, await _first_look(pool))
         async with live.running():
             yield
 

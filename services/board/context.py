@@ -15,6 +15,7 @@ from services.board.live import Live
 from services.board.reading.trends import TrendReader
 from services.board.settings import BoardSettings
 from services.board.viewer import Viewer
+from services.shared.context_sending import ContextSender
 
 SESSION_COOKIE = "halo_session"
 DEVICE_COOKIE = "halo_device"
@@ -25,10 +26,13 @@ BEARER = "bearer "
 class Board:
     """The composed parts of one board process."""
 
-    def __init__(self, settings: BoardSettings, pool: AsyncConnectionPool[Any], live: Live, realm: str) -> None:
+    def __init__(
+        self, settings: BoardSettings, pool: AsyncConnectionPool[Any], live: Live, sender: ContextSender, realm: str
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.pool = pool
         self.live = live
+        self.sender = sender
         self.realm = realm
         self.trends = TrendReader()
 

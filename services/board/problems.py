@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 from litestar.response import Redirect
 from psycopg_pool import PoolTimeout
 
@@ -56,10 +56,16 @@ def _family(status: int) -> str:
 
 def _known(error: Exception) -> tuple[int, str]:
     if isinstance(error, HTTPException):
-        return error.status_code, error.detail
+        return error.status_code, "; ".join([error.detail, *_mistakes(error)])
     if isinstance(error, (psycopg.OperationalError, PoolTimeout)):
         return HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer; try again shortly"
     return HTTPStatus.INTERNAL_SERVER_ERROR, "something failed inside the board"
+
+
+def _mistakes(error: HTTPException) -> list[str]:
+    """What a body or query that does not fit has wrong, with its place."""
+    found = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
+    return [f"{one.get('key', '')} {one.get('message', '')}".strip() for one in found if isinstance(one, dict)]
 
 
 def _problem(request: Request[Any, Any, Any], status: int, detail: str) -> Response[Any]:

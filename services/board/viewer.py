@@ -55,6 +55,13 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "api" and self.scope in {"write", "admin"} and bool(self.person)
 
     @property
+    def writes_context(self) -> bool:
+        """Persons who may acknowledge, and the hospital's programs with scope write or admin."""
+        if self.kind == "person":
+            return self.acknowledges
+        return self.kind == "api" and self.scope in {"write", "admin"}
+
+    @property
     def stewards(self) -> bool:
         """May see dead letters and quarantine, which hold raw patient data."""
         return self.role in {"steward", "admin"} if self.kind == "person" else self.scope == "admin"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from schemas.identity import event_id
-from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
+from schemas.patient_event import ContextChange, ContextEntry
+from services.shared.context_event import SENDER, context_change, fault
 
 COLUMNS = ("patient", "kind", "from", "to", "code", "value", "unit", "note")
-
-
 KINDS: tuple[str, ...] = get_args(get_type_hints(ContextEntry)["kind"])
 
 
@@ -24,43 +19,42 @@ class ContextInvalid(ValueError):
     """The file cannot be used; the text names line and mistake."""
 
 
-def read_context(path: Path, received_at: str) -> Iterator[ContextChange]:
-    """One event a line. ContextInvalid for a wrong column, kind or missing patient; OSError when unreadable."""
+def read_context(path: Path, received_at: str) -> list[ContextChange]:
+    """One event a line. ContextInvalid naming every line that cannot be used; OSError when the file is unreadable."""
+    found: list[ContextChange] = []
+    wrong: list[str] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         unknown = set(rows.fieldnames or ()) - set(COLUMNS)
         if unknown or "patient" not in (rows.fieldnames or ()):
             raise ContextInvalid(f"{path}, line 1: columns are {','.join(COLUMNS)}; unknown: {sorted(unknown)}")
-        for number, row in enumerate(rows, start=2):
-            yield _change(
-                path, number, {name: (value or "").strip() for name, value in row.items() if name}, received_at
-            )
+        for row in rows:
+            try:
+                found.append(_change(f"{path}, line {rows.line_num}", row, received_at))
+            except ContextInvalid as error:
+                wrong.append(str(error))
+    if wrong:
+        raise ContextInvalid("\n".join(wrong))
+    return found
 
 
-def _change(path: Path, number: int, row: dict[str, str], received_at: str) -> ContextChange:
-    who = row.pop("patient")
-    if not who:
-        raise ContextInvalid(f"{path}, line {number}: no patient")
-    if "|" not in who:
-        raise ContextInvalid(f"{path}, line {number}: the patient is written `authority|value`, as in the output")
-    if row.get("kind") not in KINDS:
-        raise ContextInvalid(f"{path}, line {number}: kind {row.get('kind')!r} is none of {', '.join(KINDS)}")
-    for name in ("from", "to"):
-        _time(row.get(name, ""), f"{path}, line {number}, {name}")
-    try:
-        entry = msgspec.convert(row, ContextEntry)
-    except msgspec.ValidationError as error:
-        raise ContextInvalid(f"{path}, line {number}: {error}") from error
-    digest = hashlib.sha256(msgspec.json.encode((number, row))).hexdigest()
-    source = Source(format="csv", sender="context", received_at=received_at, sha256=digest)
-    return ContextChange(
-        event_id=event_id("context", digest, who), patient=Patient(id=who), source=source, entries=(entry,)
-    )
+def _change(where: str, row: dict[str | None, Any], received_at: str) -> ContextChange:
+    if None in row:
+        raise ContextInvalid(f"{where}: more cells than columns; a comma within a note needs quotes")
+    cells = {name: (value or "").strip() for name, value in row.items() if name}
+    patient = _patient(cells.pop("patient"), where)
+    if cells.get("kind") not in KINDS:
+        raise ContextInvalid(f"{where}: kind {cells.get('kind')!r} is none of {', '.join(KINDS)}")
+    entry = msgspec.convert(cells, ContextEntry)
+    wrong = fault(entry)
+    if wrong:
+        raise ContextInvalid(f"{where}, {wrong}")
+    return context_change(patient, (entry,), who=SENDER, received_at=received_at, form="csv")
 
 
-def _time(text: str, where: str) -> None:
-    """Empty, a date or a time as ISO 8601 writes them."""
-    try:
-        datetime.fromisoformat(text or "2000-01-01")
-    except ValueError as error:
-        raise ContextInvalid(f"{where}: {text!r} is no time; write 2026-03-01 or 2026-03-01T10:00:00+01:00") from error
+def _patient(text: str, where: str) -> str:
+    if not text:
+        raise ContextInvalid(f"{where}: no patient")
+    if "|" not in text:
+        raise ContextInvalid(f"{where}: the patient is written `authority|value`, as in the output")
+    return text

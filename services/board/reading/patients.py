@@ -49,6 +49,14 @@ async def by_public_id(conn: AsyncConnection[Any], public_id: str) -> PatientRow
     return rows[0] if rows else None
 
 
+async def sent_id(conn: AsyncConnection[Any], patient_id: int) -> str:
+    """`authority|value` of a record, the key of its events."""
+    row = await (await conn.execute("SELECT sent_id FROM patient WHERE id = %s", (patient_id,))).fetchone()
+    if row is None:
+        raise LookupError(f"patient {patient_id} is gone")
+    return str(row[0])
+
+
 async def by_ids(conn: AsyncConnection[Any], ids: Sequence[int]) -> dict[int, PatientRow]:
     """The root records with these internal ids."""
     return {row.id: row for row in await _rows(conn, _BY_IDS, (list(ids),))}

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from alerts.severity import Severity
+from schemas.patient_event import ContextEntry
 from services.board.records import AlertRow, PatientRow, Trend
 
 
@@ -107,6 +108,27 @@ class NumberSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A hospital number, exactly."""
 
     number: str
+
+
+class ContextLine(ContextEntry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that is known, with its time; a misspelt name is refused."""
+
+    def plain(self) -> ContextEntry:
+        """As the stream carries it."""
+        return ContextEntry(**msgspec.structs.asdict(self))
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be added to a patient's context."""
+
+    entries: list[ContextLine]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """The change as the stream knows it."""
+
+    event_id: str
+    entries: int
 
 
 def alert(row: AlertRow) -> Alert:

@@ -1,0 +1,81 @@
+"""`halo context`: what people know of patients, from a file to the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+
+from schemas.patient_event import ContextChange
+from services.cli.context_csv import ContextInvalid, read_context
+from services.cli.running import DATA_DIR, settings_of
+from services.cli.saying import Sayer
+from services.shared.clock import SystemClock
+from services.shared.context_sending import ContextSender
+from services.shared.kafka import KafkaUnreachable
+
+AT_ONCE = 200
+"""Changes on their way together; after each such step it is said how far it is."""
+
+
+@click.group("context")
+def command() -> None:
+    """Therapy lines, transfusions, dialysis, enrolment and the like."""
+
+
+@command.command("import")
+@DATA_DIR
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def take_file(file: Path, data_dir: Path | None) -> None:
+    """Send every line of a CSV FILE (patient,kind,from,to,code,value,unit,note) as a change of context.
+
+    Nothing is sent when any line cannot be used. Sent again the same lines are the same events and change nothing, so
+    that an import that was broken off is simply started anew.
+    """
+    now = SystemClock().now().isoformat().replace("+00:00", "Z")
+    try:
+        events = read_context(file, now)
+    except (ContextInvalid, OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"nothing was sent. {error}") from error
+    single = list({event.event_id: event for event in events}.values())
+    asyncio.run(_send(settings_of(data_dir).kafka, single))
+    patients = len({event.patient.id for event in single})
+    Sayer().say(f"lines {len(events)}, sent {len(single)}, doubles {len(events) - len(single)}, patients {patients}")
+
+
+async def _send(bootstrap: str, events: Sequence[ContextChange]) -> None:
+    sent = 0
+    async with ContextSender(bootstrap, origin="cli") as sender:
+        with _progress(len(events)) as told:
+            for start in range(0, len(events), AT_ONCE):
+                step = events[start : start + AT_ONCE]
+                outcome = await asyncio.gather(*map(sender.send, step), return_exceptions=True)
+                sent += sum(one is None for one in outcome)
+                _all_confirmed(outcome, sent, len(events))
+                told(sent)
+
+
+def _all_confirmed(outcome: Sequence[BaseException | None], sent: int, wanted: int) -> None:
+    """Stop at the first that was not; KafkaUnreachable counts what was, and anything unexpected is raised as it is."""
+    wrong = [error for error in outcome if error is not None]
+    for error in wrong:
+        if not isinstance(error, KafkaUnreachable):
+            raise error
+    if wrong:
+        raise KafkaUnreachable(f"{sent} of {wanted} changes were confirmed; run it again. {wrong[0]}") from wrong[0]
+
+
+@contextmanager
+def _progress(wanted: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, plain lines into a pipe."""
+    sayer = Sayer()
+    if not sayer.console.is_terminal:
+        yield lambda sent: sayer.say(f"{sent} of {wanted}")
+        return
+    with Progress(console=sayer.console) as bar:
+        task = bar.add_task("sending", total=wanted)
+        yield lambda sent: bar.update(task, completed=sent)

@@ -1,0 +1,67 @@
+"""What people say of a patient, as an event: the same words are the same event, however often they are sent."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+
+from schemas.identity import event_id
+from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
+
+SENDER = "context"
+"""Whose event ids these are: by file, by page or by program the same entries are one event."""
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""Beyond these a year is a slip of the pen."""
+
+
+def context_change(
+    patient: str, entries: Sequence[ContextEntry], *, who: str, received_at: str, form: Literal["csv", "halo"]
+) -> ContextChange:
+    """An event on the patient (`authority|value`); its id comes from patient and entries alone.
+
+    `who` is the person, token or command that says it, `received_at` the time of taking it (ISO 8601, UTC).
+    """
+    digest = hashlib.sha256(msgspec.json.encode((patient, list(entries)), order="deterministic")).hexdigest()
+    return ContextChange(
+        event_id=event_id(SENDER, digest, patient),
+        patient=Patient(id=patient),
+        source=Source(format=form, sender=who, received_at=received_at, sha256=digest),
+        entries=tuple(entries),
+    )
+
+
+def fault(entry: ContextEntry) -> str:
+    """What is wrong with the times of an entry, in words; empty when nothing is."""
+    try:
+        begin, end = _time("from", entry.from_), _time("to", entry.to)
+    except ValueError as error:
+        return str(error)
+    return f"to: {entry.to} lies before from: {entry.from_}" if begin and end and end.date() < begin.date() else ""
+
+
+def _time(name: str, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {text!r} is no time; write 2026-03-01 or 2026-03-01T10:00:00+01:00") from error
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ValueError(f"{name}: {text!r} lies before {FIRST_YEAR} or after {LAST_YEAR}")
+    return found
+
+
+def headers(event: ContextChange, origin: str) -> list[tuple[str, bytes]]:
+    """CloudEvents in binary mode and a trace of its own; `origin` is the process: `board`, `cli`."""
+    found = {
+        "ce_specversion": "1.0", "ce_id": event.event_id, "ce_type": "halo.context_change.v1",
+        "ce_source": f"urn:halo:{origin}:{quote(event.source.sender, safe='')}", "ce_time": event.source.received_at,
+        "content-type": "application/json", "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+    }  # fmt: skip
+    return [(name, value.encode()) for name, value in found.items()]
