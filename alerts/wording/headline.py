@@ -19,14 +19,20 @@ LIMIT = 139
 
 
 def headline(rule: str, episode: Episode, language: Language) -> str:
-    """The line in one language; notes that do not fit are left out, the finding and the sample time never."""
+    """The line in one language; notes that do not fit are left out, the finding and the sample time never.
+
+    The numbers to read it against go before the level, which says what to do.
+    """
     last = episode.last
     first = [_finding(rule, last, language), _change(last, language)]
     end = [*_ended(episode, language), _sample(last, language)]
-    notes = _notes(rule, episode, language)
-    while notes and len(_joined([*first, *notes, *end])) > LIMIT:
-        notes.pop()
-    return _joined([*first, *notes, *end])
+    numbers, notes = _numbers(rule, last, language), _notes(rule, episode, language)
+    while (numbers or notes) and len(_joined([*first, numbers, *notes, *end])) > LIMIT:
+        if notes[1:] or not numbers:
+            notes.pop()
+        else:
+            numbers = ""
+    return _joined([*first, numbers, *notes, *end])
 
 
 def _joined(parts: list[str]) -> str:
@@ -55,7 +61,7 @@ def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     words, last = catalogue(language), episode.last
     flags = [words.first(f"flag.{flag}") for flag in last.flags]
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
-    return [note for note in (_numbers(rule, last, language), level, *flags, _request(rule, last, language)) if note]
+    return [note for note in (level, *flags, _request(rule, last, language)) if note]
 
 
 def _numbers(rule: str, last: Judgement, language: Language) -> str:

@@ -1,0 +1,112 @@
+"""A made-up course for each level and severity of every rule. Nobody real; each stands for its alert and no more."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from alerts.context import Context, Fact
+from alerts.result import Result
+from tests.builders import context, days, fact, hours, points, result
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one made-up person."""
+
+    name: str
+    rule: str
+    level: str
+    severity: str
+    results: list[Result]
+    known: Context
+
+
+def _course(
+    name: str, rule: str, expected: str, *results: list[Result] | Result, facts: tuple[Fact, ...] = ()
+) -> Course:
+    """`expected` is level and severity; the person is a woman born in 1958."""
+    level, severity = expected.split()
+    flat = [one for item in results for one in ([item] if isinstance(item, Result) else item)]
+    known = context(*facts, sex="F", birth_date=date(1958, 5, 17))
+    return Course(name=name, rule=rule, level=level, severity=severity, results=flat, known=known)
+
+
+def _days(analyte: str, text: str) -> list[Result]:
+    return points(analyte, text, unit="d")
+
+
+SERUM = (fact("patient_type", code="SERUM"), fact("isotype", code="IgG-kappa"), fact("line_start", days(0)))
+SMOULDERING = (fact("state", code="smouldering"), fact("isotype", code="IgG-kappa"))
+THERAPY = (fact("line_start", hours(0)),)
+PLATEAU = "0:40 28:20 56:8 84:8"
+
+COURSES = (
+    _course("bio_possible", "BIO", "BIO_POSSIBLE LOW", _days("mspike", f"{PLATEAU} 112:13.2"), facts=SERUM),
+    _course("bio_pd", "BIO", "BIO_PD MEDIUM", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"), facts=SERUM),
+    _course("bio_significant", "BIO", "BIO_SIGNIFICANT HIGH", _days("mspike", f"{PLATEAU} 112:16.4 140:18.9"), facts=SERUM),
+    _course("bio_clinical_possible", "BIO", "CLIN_POSSIBLE HIGH", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"),
+            _days("hb", "84:124 140:95"), facts=SERUM),
+    _course("bio_clinical_relapse", "BIO", "CLIN_RELAPSE HIGH", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"),
+            _days("hb", "84:124 140:95"), facts=(*SERUM, fact("verdict", days(142), code="CLIN_RELAPSE"))),
+    _course("light_chain_escape_possible", "LC_ESCAPE", "LC_ESCAPE_POSSIBLE LOW", _days("mspike", PLATEAU),
+            _days("flck", "28:60 56:60 84:260"), _days("flcl", "28:10 56:10 84:10"), facts=SERUM),
+    _course("light_chain_escape", "LC_ESCAPE", "LC_ESCAPE MEDIUM", _days("mspike", f"{PLATEAU} 112:8"),
+            _days("flck", "28:60 56:60 84:260 112:310"), _days("flcl", "28:10 56:10 84:10 112:10"),
+            _days("creat", "28:70 112:71"), facts=SERUM),
+    _course("light_chain_escape_kidney", "LC_ESCAPE", "LC_ESCAPE HIGH", _days("mspike", f"{PLATEAU} 112:8"),
+            _days("flck", "28:60 56:60 84:260 112:310"), _days("flcl", "28:10 56:10 84:10 112:10"),
+            _days("creat", "28:70 112:120"), facts=SERUM),
+    _course("smouldering_rising_protein", "SMM_EVOLVING_M", "SMM_EVOLVING_M MEDIUM", _days("mspike", "0:32 90:34 150:38"),
+            facts=SMOULDERING),
+    _course("smouldering_falling_haemoglobin", "SMM_EVOLVING_HB", "SMM_EVOLVING_HB HIGH",
+            _days("mspike", "0:20 90:24 180:27"), _days("hb", "0:128 90:124 180:121"), facts=SMOULDERING),
+    _course("smouldering_defining_event", "MYELOMA_DEFINING_EVENT", "MYELOMA_DEFINING_EVENT HIGH",
+            result("flck", "1240", days(0)), result("flcl", "9.8", days(0)), facts=SMOULDERING),
+    _course("calcium_high_medium", "CA_HIGH", "CA_HIGH MEDIUM", points("ca", "0:2.68"), points("alb", "0:40")),
+    _course("calcium_high_high", "CA_HIGH", "CA_HIGH HIGH", points("ca", "-72:2.55 0:2.71"), points("alb", "-72:38 0:32")),
+    _course("calcium_high_critical", "CA_HIGH", "CA_HIGH CRITICAL", points("ca", "0:3.52"), points("alb", "0:36")),
+    _course("calcium_high_with_kidney", "CA_HIGH", "CA_HIGH CRITICAL", points("ca", "0:3.10"), points("alb", "0:38"),
+            points("creat", "-240:80 0:170")),
+    _course("calcium_high_bound_to_protein", "CA_HIGH", "CA_HIGH HIGH", points("ca", "0:2.95"), points("alb", "0:36"),
+            points("tp", "0:112")),
+    _course("calcium_low_high", "CA_LOW", "CA_LOW HIGH", points("ca", "0:1.86"), points("alb", "0:40")),
+    _course("calcium_low_critical", "CA_LOW", "CA_LOW CRITICAL", points("ica", "0:0.86")),
+    _course("kidney_injury_1", "REN_AKI", "AKI_1 MEDIUM", points("creat", "-400:78 -160:80 0:124")),
+    _course("kidney_injury_2", "REN_AKI", "AKI_2 HIGH", points("creat", "-400:78 -160:80 0:172")),
+    _course("kidney_injury_3", "REN_AKI", "AKI_3 CRITICAL", points("creat", "-400:78 -160:80 0:362")),
+    _course("kidney_injury_1_potassium", "REN_AKI", "AKI_1 CRITICAL", points("creat", "-160:80 0:124"), points("k", "0:6.2")),
+    _course("kidney_function_low", "REN_HALO", "REN_HALO HIGH", _days("creat", "0:118 40:150")),
+    _course("kidney_function_low_known", "REN_HALO", "REN_HALO LOW", _days("creat", "0:150 40:104 50:104 60:152")),
+    _course("kidney_rise_since_therapy", "REN_RISE", "REN_RISE HIGH", _days("creat", "-1:85 30:265"),
+            facts=(fact("line_start", days(0)),)),
+    _course("kidney_decline", "REN_DECLINE", "REN_DECLINE MEDIUM", _days("creat", "0:70 60:71 120:69 200:100 215:101")),
+    _course("cast_nephropathy", "REN_LCCN", "REN_LCCN CRITICAL", points("creat", "-160:80 0:172"), points("flck", "0:1850"),
+            points("flcl", "0:11")),
+    _course("haemoglobin_low_new", "HB_HALO", "HB_HALO HIGH", _days("hb", "0:118 60:96")),
+    _course("haemoglobin_low_known", "HB_HALO", "HB_HALO LOW", _days("hb", "0:98 14:106 15:107 40:97")),
+    _course("haemoglobin_low_critical", "HB_HALO", "HB_HALO CRITICAL", _days("hb", "0:92 30:68")),
+    _course("haemoglobin_below_laboratory", "HB_IMWG", "HB_IMWG MEDIUM", result("hb", "101", reference=("125", "155"))),
+    _course("haemoglobin_drop", "HB_DROP", "HB_DROP HIGH", _days("hb", "0:132 30:134 60:110")),
+    _course("haemoglobin_acute", "HB_ACUTE", "HB_ACUTE CRITICAL", points("hb", "0:118 30:84")),
+    _course("viscosity_check", "HV", "HV_CHECK MEDIUM", points("igm", "0:34")),
+    _course("viscosity_high", "HV", "HV_HIGH HIGH", points("visc", "0:4.2"), points("hb", "0:94"),
+            facts=(fact("isotype", code="IgA-kappa"),)),
+    _course("viscosity_critical", "HV", "HV_CRITICAL CRITICAL", points("visc", "0:5.4")),
+    _course("potassium_high_medium", "K_HIGH", "K_HIGH MEDIUM", points("k", "0:5.7")),
+    _course("potassium_high_high", "K_HIGH", "K_HIGH HIGH", points("k", "0:6.2")),
+    _course("potassium_high_critical", "K_HIGH", "K_HIGH CRITICAL", points("k", "0:6.8")),
+    _course("potassium_low_high", "K_LOW", "K_LOW HIGH", points("k", "0:2.8")),
+    _course("potassium_low_critical", "K_LOW", "K_LOW CRITICAL", points("k", "0:2.3")),
+    _course("potassium_repeat", "K_REPEAT", "K_REPEAT HIGH", points("k", "0:6.9", specimen="S1"),
+            points("hi", "0:6.1", specimen="S1")),
+    _course("neutrophils_medium", "NEUT_LOW", "NEUT_LOW MEDIUM", points("neut", "0:0.8")),
+    _course("neutrophils_high", "NEUT_LOW", "NEUT_LOW HIGH", points("neut", "0:0.3")),
+    _course("platelets_medium", "PLT_LOW", "PLT_LOW MEDIUM", points("plt", "0:41")),
+    _course("platelets_critical", "PLT_LOW", "PLT_LOW CRITICAL", points("plt", "0:17")),
+    _course("tumour_lysis", "TLS", "TLS_LAB CRITICAL", points("k", "10:6.3"), points("phos", "10:1.7"), facts=THERAPY),
+    _course("tumour_lysis_kidney", "TLS", "TLS_CLINICAL CRITICAL", points("k", "10:6.3"), points("phos", "10:1.7"),
+            points("creat", "-1:80 10:131"), facts=THERAPY),
+    _course("calcium_high_over", "CA_HIGH", "CA_HIGH HIGH", points("ca", "0:2.9 24:2.55 48:2.5"),
+            points("alb", "0:40 24:40 48:40")),
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""What is told of a made-up course, as it stands in `courses/NAME.json`. Run as a module it renews the files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alerts.alert import AlertState
+from alerts.evaluate import evaluate
+from alerts.explaining import explain
+from tests.builders import ORIGIN, view
+from tests.golden.courses import COURSES, Course
+
+FOLDER = Path(__file__).parent / "courses"
+
+
+def told(course: Course) -> str:
+    """The course and its newest alert of the rule, with every text; other alerts by name only."""
+    outcome = evaluate(view(course.results, context=course.known))
+    if outcome.failed:
+        raise AssertionError(f"{course.name}: {outcome.failed}")
+    ours = [alert for alert in outcome.alerts if alert.rule == course.rule]
+    if not ours:
+        raise AssertionError(f"{course.name}: no alert of {course.rule}; {[a.level for a in outcome.alerts]}")
+    others = sorted(f"{a.level} {a.severity}" for a in outcome.alerts if a.rule != course.rule)
+    said = {"made_up_course": _course(course), "alert": _alert(ours[-1]), "other_alerts": others}
+    return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+
+
+def _course(course: Course) -> list[str]:
+    values = [
+        f"{(r.collected_at - ORIGIN).total_seconds() / 3600:g} h: {r.analyte} {r.comparator or ''}{r.value} {r.unit}"
+        for r in course.results
+    ]
+    return values + [
+        f"{f.kind} {f.code} {f.start:%Y-%m-%d}" if f.start else f"{f.kind} {f.code}" for f in course.known.facts
+    ]
+
+
+def _alert(alert: AlertState) -> dict[str, Any]:
+    explained = explain(alert)
+    return {
+        "rule": alert.rule, "level": alert.level, "severity": str(alert.severity), "condition": alert.condition,
+        "flags": list(alert.flags), "facts": dict(sorted(alert.facts.items())), "summary": alert.summary,
+        "sentences": explained["sentences"], "disclaimer": explained["disclaimer"],
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Write every file anew; `git diff tests/golden` shows what a reviewer must read."""
+    for old in FOLDER.glob("*.json"):
+        old.unlink()
+    for course in COURSES:
+        (FOLDER / f"{course.name}.json").write_text(told(course), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
