@@ -16,6 +16,9 @@ from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import interval, measured
 
+PARTS = ("_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days")
+"""Endings of names that are said the same way of every quantity (`part.` in the catalogue)."""
+
 
 def explain(alert: AlertState) -> dict[str, Any]:
     """Everything about one alert as JSON-able values; numbers are strings, exactly as compared.
@@ -79,7 +82,12 @@ def _would(without: Without, language: Language) -> str:
 
 def _label(language: Language, name: str) -> str:
     """The quantity or fact in words; its own name, readable, where the catalogue has none."""
-    return catalogue(language).first(f"name.{name}", f"analyte.{name}", default=name.replace("_", " "))
+    words = catalogue(language)
+    known = words.first(f"name.{name}", f"analyte.{name}")
+    part = next((part for part in PARTS if name.endswith(part)), "")
+    if known or not part:
+        return known or name.replace("_", " ")
+    return words.text(f"part.{part}", name=_label(language, name.removesuffix(part)))
 
 
 def _unknown(node: Node) -> list[str]:

@@ -12,6 +12,7 @@ from alerts.wording.catalogue import Language, catalogue
 
 _SHOWN = Decimal("0.001")
 """Three decimals in a headline; the explanation shows every digit."""
+_COMPUTED = Decimal("0.000001")
 _UNITS = {
     "umol/L": "µmol/L", "10*9/L": "x10^9/L", "mg/(24.h)": "mg/24 h", "mL/min/{1.73_m2}": "mL/min/1.73 m2",
     "{ratio}": "", "mPa.s": "mPa.s",
@@ -21,8 +22,13 @@ _LONG = timedelta(hours=72)
 
 
 def number(value: Decimal, language: Language, *, exact: bool = False) -> str:
-    """Digits as measured, at most three decimals unless `exact`; decimal comma in Slovene."""
+    """Digits as measured, at most three decimals unless `exact`; decimal comma in Slovene.
+
+    Even `exact` gives six decimals at most: no laboratory sends more, only a division does, and JSON keeps them all.
+    """
     exponent = value.as_tuple().exponent
+    if exact and isinstance(exponent, int) and exponent < _COMPUTED.as_tuple().exponent:  # type: ignore[operator]
+        value = value.quantize(_COMPUTED, ROUND_HALF_UP).normalize()
     if not exact and isinstance(exponent, int) and exponent < _SHOWN.as_tuple().exponent:  # type: ignore[operator]
         value = value.quantize(_SHOWN, ROUND_HALF_UP).normalize()
     text = f"{value:f}"

@@ -17,15 +17,21 @@ FOLDER = Path(__file__).parent / "courses"
 
 def told(course: Course) -> str:
     """The course and its newest alert of the rule, with every text; other alerts by name only."""
+    alerts = alerts_of_course(course)
+    ours = [alert for alert in alerts if alert.rule == course.rule]
+    if not ours:
+        raise AssertionError(f"{course.name}: no alert of {course.rule}; {[a.level for a in alerts]}")
+    others = sorted(f"{a.level} {a.severity}" for a in alerts if a.rule != course.rule)
+    said = {"made_up_course": _course(course), "alert": _alert(ours[-1]), "other_alerts": others}
+    return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+
+
+def alerts_of_course(course: Course) -> tuple[AlertState, ...]:
+    """All alerts that the course makes; AssertionError when a rule raises."""
     outcome = evaluate(view(course.results, context=course.known))
     if outcome.failed:
         raise AssertionError(f"{course.name}: {outcome.failed}")
-    ours = [alert for alert in outcome.alerts if alert.rule == course.rule]
-    if not ours:
-        raise AssertionError(f"{course.name}: no alert of {course.rule}; {[a.level for a in outcome.alerts]}")
-    others = sorted(f"{a.level} {a.severity}" for a in outcome.alerts if a.rule != course.rule)
-    said = {"made_up_course": _course(course), "alert": _alert(ours[-1]), "other_alerts": others}
-    return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+    return outcome.alerts
 
 
 def _course(course: Course) -> list[str]:

@@ -10,9 +10,12 @@ import re
 
 import pytest
 
+from alerts.counterfactual import leaves
+from alerts.explaining import PARTS
 from alerts.rules import RULES
+from alerts.wording import LANGUAGES, catalogue
 from tests.golden.courses import COURSES, Course
-from tests.golden.told import FOLDER, told
+from tests.golden.told import FOLDER, alerts_of_course, told
 
 NAMES = [course.name for course in COURSES]
 
@@ -38,6 +41,17 @@ def test_texts_are_short_whole_and_in_their_language(course: Course) -> None:
         sentences = " ".join(said["sentences"][language])
         assert not re.search(r"[{}]|\bNone\b|\bNaN\b", sentences)
         assert not (language == "sl" and re.search(r"\d\.\d", text)), "a decimal point in Slovene"
+
+
+@pytest.mark.parametrize("course", COURSES, ids=NAMES)
+def test_every_condition_has_a_name_in_words(course: Course) -> None:
+    """Else its own name would stand in the middle of a Slovene sentence."""
+    names = {leaf.name for alert in alerts_of_course(course) for leaf in leaves(alert.reasons)}
+    bare = {name.removesuffix(next((part for part in PARTS if name.endswith(part)), "")) for name in names}
+    for language in LANGUAGES:
+        words = catalogue(language)
+        unnamed = {n for n in names & bare if f"name.{n}" not in words and f"analyte.{n}" not in words}
+        assert unnamed == set(), language
 
 
 def test_every_rule_has_a_course_and_every_file_a_course() -> None:
