@@ -43,7 +43,11 @@ Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 
 
 class Ledger:
-    """One writer. Not for several tasks at once: it owns one connection and a cache."""
+    """One writer: one connection and a cache. Tasks that want a transaction wait for one another.
+
+    Batches come from one task; a rebalance asks for offsets from others, and Faust asks twice at once when the flow is
+    interrupted while it recovers.
+    """
 
     def __init__(  # noqa: PLR0913 - what it is made of, by name
         self, connect: Connect, stream: StreamName, *, site: Site, rules: Rules, teller: Teller, journal: Journal,
@@ -52,6 +56,7 @@ class Ledger:
         self.stream = stream
         self._connect = connect
         self._conn: AsyncConnection[Any] | None = None
+        self._turn = asyncio.Lock()
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
         self._committed: dict[int, int] = {}
@@ -84,6 +89,11 @@ class Ledger:
     @contextlib.asynccontextmanager
     async def transaction(self) -> Any:
         """A transaction on the writer's connection. Unavailable when the database is away; the cache is then empty."""
+        async with self._turn, self._transaction() as conn:
+            yield conn
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> Any:
         try:
             conn = self._conn
             if conn is None or conn.closed:

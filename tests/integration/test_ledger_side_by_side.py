@@ -71,3 +71,40 @@ async def test_the_relay_does_not_pass_over_a_transaction_held_open(
     await producer.stop()
     rows = ask(database, "SELECT value = 'slow', published_at IS NOT NULL FROM outbox ORDER BY id")
     assert rows == [(True, True), (False, True)]
+
+
+async def test_two_tasks_of_one_writer_take_turns(database: str, tmp_path: Path) -> None:
+    """Faust may ask for the offsets twice at once, and while a batch is being stored."""
+    store = ledger(database, tmp_path)
+    records = events.records(*(events.report(n, {"ca": "13.9"}, hours=n) for n in range(20)))
+    seen: list[int] = []
+
+    async def look(count: int) -> None:
+        for _ in range(count):
+            async with store.transaction() as conn:
+                before = await (await conn.execute("SELECT count(*) FROM result")).fetchone()
+                await asyncio.sleep(0.005)
+                after = await (await conn.execute("SELECT count(*) FROM result")).fetchone()
+                assert before == after, "somebody else's batch ran inside this transaction"
+                seen.append(after[0])
+
+    async def work() -> None:
+        for at in range(0, 20, 2):
+            await store.store(records[at : at + 2])
+
+    await asyncio.gather(look(10), look(10), work())
+    await store.close()
+    assert len(seen) == 20
+    assert one(database, "SELECT count(*) FROM result") == 20
+
+
+async def test_a_task_that_gives_up_waiting_does_not_disturb_the_one_at_work(database: str, tmp_path: Path) -> None:
+    store = ledger(database, tmp_path)
+    async with store.transaction() as conn:
+        waiting = asyncio.create_task(store.store(events.records(events.report(1, {"ca": "13.9"}))))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert await (await conn.execute("SELECT 1")).fetchone() == (1,)
+    await store.close()
