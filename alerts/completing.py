@@ -53,7 +53,8 @@ def _change(view: View, judgement: Judgement, shown: Point | None) -> dict[str, 
     """Against the final, exact value of the same analyte that was taken last before."""
     if shown is None or judgement.value is None or "change" in judgement.facts:
         return {}
-    before = next((p for p in reversed(view.series.before(judgement.analyte, judgement.at)) if p.interval.exact), None)
+    earlier = view.series.last_before(judgement.analyte, judgement.at)
+    before = next((p for p in earlier if p.interval.exact), None)
     if before is None or before.interval.exact is None:
         return {}
     return {

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE
 from alerts.rule import Judgement
 from alerts.severity import Severity
 from alerts.thresholds import Clearing
@@ -60,7 +60,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
         """With the judgements that follow, in collection order."""
         folded = self
         for judgement in judgements:
-            if judgement.truth is Truth.TRUE:
+            if judgement.truth is TRUE:
                 folded = Fold(closed=folded.closed, current=_met(folded.current, judgement))
             elif folded.current is not None:
                 folded = _not_met(folded, folded.current, judgement, clearing)
@@ -87,9 +87,9 @@ def _met(current: Episode | None, judgement: Judgement) -> Episode:
 
 def _not_met(folded: Fold, current: Episode, judgement: Judgement, clearing: Clearing) -> Fold:
     """One more of a run within the clearing limit; one beyond it starts again, one not counted changes nothing."""
-    if judgement.clears is Truth.INDETERMINATE:
+    if judgement.clears is INDETERMINATE:
         return folded
-    if judgement.clears is Truth.FALSE:
+    if judgement.clears is FALSE:
         return Fold(closed=folded.closed, current=current)
     run, began = folded.run + 1, folded.run_began or judgement.at
     if clearing.samples and run >= clearing.samples and judgement.at - began >= timedelta(hours=clearing.span_hours):

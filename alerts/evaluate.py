@@ -12,7 +12,7 @@ from alerts.completing import complete
 from alerts.condition import used_results
 from alerts.derived import derive
 from alerts.episodes import Episode, fold
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import RULES
@@ -40,7 +40,7 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES, *, derived: bool = True)
             continue
         episodes = fold(judgements, view.pack.clearing.get(rule.name, DEFAULT_CLEARING))
         alerts += [alert_of(view, rule, episode) for episode in told_apart(episodes)]
-        undetermined += open_question(rule, judgements)
+        undetermined += open_question(rule, judgements[-1] if judgements else None)
     return Evaluation(
         alerts=tuple(sorted(alerts, key=lambda a: (a.rule, a.opened_at, a.alert_id))),
         derived=_derived(view, failed) if derived else (),
@@ -57,11 +57,11 @@ def _derived(view: View, failed: dict[str, str]) -> tuple[Derived, ...]:
         return ()
 
 
-def open_question(rule: Rule, judgements: list[Judgement]) -> Iterable[Undetermined]:
+def open_question(rule: Rule, newest: Judgement | None) -> tuple[Undetermined, ...]:
     """The rule, when the newest sample leaves it INDETERMINATE."""
-    if judgements and judgements[-1].truth is Truth.INDETERMINATE:
-        last = judgements[-1]
-        yield Undetermined(rule=rule.name, collected_at=last.at, missing=last.missing, possible=last.possible)
+    if newest is None or newest.truth is not INDETERMINATE:
+        return ()
+    return (Undetermined(rule=rule.name, collected_at=newest.at, missing=newest.missing, possible=newest.possible),)
 
 
 def told_apart(episodes: Iterable[Episode], earlier: Iterable[Episode] = ()) -> Iterable[Episode]:

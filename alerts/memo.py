@@ -49,30 +49,48 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
     return Memo(
         episodes=episodes,
         alerts=tuple(_alerts(view, rule, episodes, memo or Memo(), since)),
-        undetermined=tuple(open_question(rule, judgements[-1:])),
+        undetermined=open_question(rule, judgements[-1] if judgements else None),
         kept=kept,
     )
 
 
 def _walked(view: View, rule: Rule, walk: Walk, known: Memo, since: datetime | None) -> Memo:
     kept = settled(known.steps, since)
-    last = known.steps[kept - 1] if kept else None
-    steps = (*known.steps[:kept], *(_as_it_may_stand(view, step) for step in walk.onward(view, last)))
+    fresh = walk.onward(view, known.steps[kept - 1] if kept else None)
+    steps = (*known.steps[:kept], *(_as_they_may_stand(view, fresh)))
+    if kept and kept == len(steps) == len(known.steps):
+        return known
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
     folds = settled(steps, steps[-1].at) if steps else 0
-    folded = before.take(_judgements(steps[start:folds]), _clearing(view, rule))
-    whole = folded.take(_judgements(steps[folds:]), _clearing(view, rule))
-    done = len(before.closed)
-    episodes = (*known.episodes[:done], *told_apart(whole.episodes[done:], known.episodes[:done]))
-    newest = next(_judgements(reversed(steps)), None)
+    clearing = _clearing(view, rule)
+    folded = before.take(_judgements(steps[start:folds]), clearing)
+    whole = folded.take(_judgements(steps[folds:]), clearing)
+    episodes, alerts = _told(view, rule, whole, known, len(before.closed), since)
+    newest = next((step.judgement for step in reversed(steps) if step.judgement is not None), None)
     return Memo(
         steps=steps,
         episodes=episodes,
-        alerts=(*known.alerts[:done], *_alerts(view, rule, episodes[done:], known, since)),
-        undetermined=tuple(open_question(rule, [newest] if newest else [])),
+        alerts=alerts,
+        undetermined=open_question(rule, newest),
         folded=folded,
         folds=folds,
     )
+
+
+def _told(
+    view: View, rule: Rule, whole: Fold, known: Memo, done: int, since: datetime | None
+) -> tuple[tuple[Episode, ...], tuple[AlertState, ...]]:
+    """All episodes with their alerts; the first `done` of both are as they were."""
+    if whole.current is None and not whole.closed:
+        return (), ()
+    before = known.episodes[:done]
+    later = tuple(told_apart(whole.episodes[done:], before))
+    return (*before, *later), (*known.alerts[:done], *_alerts(view, rule, later, known, since))
+
+
+def _as_they_may_stand(view: View, steps: Iterable[Step]) -> Iterable[Step]:
+    """Nothing to look at while no value is preliminary."""
+    return (_as_it_may_stand(view, step) for step in steps) if view.series.preliminary_analytes else steps
 
 
 def _as_it_may_stand(view: View, step: Step) -> Step:
@@ -80,8 +98,8 @@ def _as_it_may_stand(view: View, step: Step) -> Step:
     return step if judgement is step.judgement else msgspec.structs.replace(step, judgement=judgement)
 
 
-def _judgements(steps: Iterable[Step]) -> Iterator[Judgement]:
-    return (step.judgement for step in steps if step.judgement is not None)
+def _judgements(steps: Iterable[Step]) -> list[Judgement]:
+    return [step.judgement for step in steps if step.judgement is not None]
 
 
 def _clearing(view: View, rule: Rule) -> Clearing:

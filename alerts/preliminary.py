@@ -14,7 +14,7 @@ def only_critical(view: View, judgement: Judgement) -> Judgement:
 
     Nor does a preliminary sample bring an episode nearer to its end.
     """
-    if not _deciding_sample_is_preliminary(view, judgement):
+    if not view.series.preliminary_analytes or not _deciding_sample_is_preliminary(view, judgement):
         return judgement
     if judgement.truth is Truth.TRUE and judgement.severity is Severity.CRITICAL:
         return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from alerts.condition import Quantity
 from alerts.rule import View
@@ -14,7 +15,12 @@ from alerts.thresholds import Pack
 
 def hours(pack: Pack, key: str) -> timedelta:
     """A span of the rule pack that is written in whole hours."""
-    return timedelta(hours=int(pack[key]))
+    return _span(pack.limits[key].value)
+
+
+@cache
+def _span(number: Decimal) -> timedelta:
+    return timedelta(hours=int(number))
 
 
 def quantity(point: Point, name: str = "") -> Quantity:
@@ -49,8 +55,9 @@ def in_force(view: View, analyte: str, at: datetime, back: timedelta, ahead: tim
     found = view.series.newest(analyte, at, back)
     if found is not None:
         return found
-    later = (p for p in view.series.points(analyte) if timedelta(0) < p.at - at <= ahead and not p.preliminary)
-    return next(later, None)
+    later = (p for p in view.series.after(analyte, at) if not p.preliminary)
+    following = next(later, None)
+    return following if following is not None and following.at - at <= ahead else None
 
 
 def since(view: View, kind: str, at: datetime, span: timedelta) -> bool:

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import msgspec
 
 from alerts.logic import Interval
 from alerts.result import Result
 from alerts.version import Measurement, fold
+
+_time = attrgetter("at")
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,20 +108,27 @@ class Series:
 
     def at(self, analyte: str, time: datetime) -> Point | None:
         """The value taken exactly then."""
-        points = self.points(analyte)
+        points = self._points.get(analyte, ())
+        if not points or points[-1].at <= time:  # the newest is what is mostly asked for
+            return points[-1] if points and points[-1].at == time else None
         index = bisect_left(points, time, key=_time)
         return points[index] if index < len(points) and points[index].at == time else None
 
     def after(self, analyte: str, time: datetime | None) -> Sequence[Point]:
         """Values taken after `time` (all when None), in collection order."""
-        points = self.points(analyte)
-        return points if time is None else points[bisect_right(points, time, key=_time) :]
+        points = self._points.get(analyte, ())
+        if time is None or not points:
+            return points
+        if points[-1].at <= time:
+            return ()
+        return points[bisect_right(points, time, key=_time) :]
 
     def following(self, analyte: str, time: datetime) -> Point | None:
         """The next value taken after `time`, final or not."""
-        points = self.points(analyte)
-        index = bisect_right(points, time, key=_time)
-        return points[index] if index < len(points) else None
+        points = self._points.get(analyte, ())
+        if not points or points[-1].at <= time:
+            return None
+        return points[bisect_right(points, time, key=_time)]
 
     def reach(self, results: Iterable[Result]) -> datetime | None:
         """The earliest collection time that adding `results` can change: theirs, and those of their slots till now."""
@@ -127,14 +137,22 @@ class Series:
 
     def before(self, analyte: str, time: datetime, within: timedelta | None = None) -> Sequence[Point]:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""
-        points = self.points(analyte)
+        points = self._points.get(analyte, ())
         start = 0 if within is None else bisect_left(points, time - within, key=_time)
-        return [p for p in points[start : bisect_left(points, time, key=_time)] if not p.preliminary]
+        return [p for p in points[start : bisect_left(points, time, start, key=_time)] if not p.preliminary]
+
+    def last_before(self, analyte: str, time: datetime) -> Iterator[Point]:
+        """Final values taken before `time`, the newest first."""
+        points = self._points.get(analyte, ())
+        for index in range(bisect_left(points, time, key=_time) - 1, -1, -1):
+            if not points[index].preliminary:
+                yield points[index]
 
     def newest(self, analyte: str, time: datetime, within: timedelta | None = None) -> Point | None:
         """The last final value taken at or before `time`, at most `within` earlier (bound included)."""
-        points = self.points(analyte)
-        for point in reversed(points[: bisect_right(points, time, key=_time)]):
+        points = self._points.get(analyte, ())
+        for index in range(bisect_right(points, time, key=_time) - 1, -1, -1):
+            point = points[index]
             if within is not None and time - point.at > within:
                 return None
             if not point.preliminary:
@@ -148,9 +166,12 @@ class Series:
 
         Final values only, unless `preliminary` lets the others in.
         """
-        points = self.points(analyte)
-        low, high = bisect_left(points, time - within, key=_time), bisect_right(points, time + within, key=_time)
+        points = self._points.get(analyte, ())
+        low = bisect_left(points, time - within, key=_time)
+        high = bisect_right(points, time + within, low, key=_time)
         near = [p for p in points[low:high] if preliminary or not p.preliminary]
+        if len(near) <= 1:
+            return near[0] if near else None
         same = [p for p in near if specimen and p.result.specimen == specimen]
         return min(same or near, key=lambda p: (abs(p.at - time), p.at), default=None)
 
@@ -158,10 +179,6 @@ class Series:
 def _first_seen(known: Result, again: Result) -> Result:
     """Of two sightings of one version the earlier, whatever order they came in: only where it was seen differs."""
     return min(known, again, key=lambda r: (r.received_at, r.source.event_id, r.source.segment, r.mapping_version))
-
-
-def _time(point: Point) -> datetime:
-    return point.at
 
 
 def _by_time(slots: Iterable[tuple[Measurement, ...]]) -> dict[datetime, set[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from alerts.rule import Judgement, View
 
+_until = attrgetter("until")
 AHEAD = timedelta(hours=72)
 """No step looks further ahead than a draw beside a draw beside the sample (24 h each), or it says so (`until`)."""
 
@@ -71,12 +73,13 @@ class Walk:
         for at in self._times(view, last.at if last else None, to):
             state, judgement = self._step(view, at, state)
             own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
-            until = own if until is None else max(own, until)
+            until = own if until is None or own > until else until
             yield Step(at, state, judgement, until)
 
-    def _times(self, view: View, after: datetime | None, to: datetime | None) -> list[datetime]:
-        points = (view.series.after(name, after) for name in self._triggers)
-        return sorted({point.at for taken in points for point in taken if to is None or point.at <= to})
+    def _times(self, view: View, after: datetime | None, to: datetime | None) -> Iterable[datetime]:
+        found = [taken for name in self._triggers if (taken := view.series.after(name, after))]
+        times = [point.at for taken in found for point in taken if to is None or point.at <= to]
+        return sorted(set(times)) if len(found) > 1 else times
 
 
 class Resumed:
@@ -97,7 +100,3 @@ class Resumed:
     def again(self, view: View, kept: Any, since: datetime | None) -> tuple[list[Judgement], Any]:
         """The judgements, and what to keep; `kept` as it came out last, of which only what `since` leaves is used."""
         return self._judge(view, self._nothing if kept is None else self._up_to(kept, since))
-
-
-def _until(step: Step) -> datetime:
-    return step.until

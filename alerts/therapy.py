@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from alerts.rule import View
@@ -20,10 +21,14 @@ def at_start(view: View, analyte: str, at: datetime) -> tuple[Point | None, bool
     The last final value at or before the start of the line, else the first after it. Without a known line it starts at
     the first result (design 5: rules work without context and say what they assumed).
     """
-    earlier = view.series.before(analyte, at)
     start = line_start(view, at)
     if start is None:
-        return next(iter(earlier), None), True
-    before = [p for p in earlier if p.at <= start]
-    after = (p for p in earlier if p.at > start)
-    return (before[-1] if before else next(after, None)), False
+        return _first(view.series.points(analyte), at), True
+    before = view.series.newest(analyte, start) if start < at else next(view.series.last_before(analyte, at), None)
+    return before or _first(view.series.after(analyte, start), at), False
+
+
+def _first(points: Sequence[Point], end: datetime) -> Point | None:
+    """The first final value, when it was taken before `end`."""
+    found = next((point for point in points if not point.preliminary), None)
+    return found if found is not None and found.at < end else None
