@@ -23,7 +23,7 @@ Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
     "corrected_value", "retracted",
     "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
-    "history_import", "info_only", "snoozed", "rule_pack_changed",
+    "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
 ]  # fmt: skip
 _BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
 
@@ -69,10 +69,10 @@ def decide(  # noqa: PLR0911, PLR0913 - one line a reason reads best; what decid
         return _no("history_import")
     if change == "superseded":
         return _no("superseded")
+    if cause == "pack":  # behaviour 5: to the review list, never a page
+        return _no("pack_change")
     if change == "retracted":
         return _to_the_told("retracted") if told else _no("nobody_told")
-    if cause == "pack":
-        return _no("rule_pack_changed")
     if told is None:
         return _first(alert, now, pack)
     if change == "cleared" or alert.condition == "cleared":

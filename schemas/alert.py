@@ -68,6 +68,8 @@ class Alert(Part, frozen=True, kw_only=True):
     results: tuple[str, ...] = ()
     """Ids of the results it rests on."""
     rule_pack: str
+    rule_pack_status: Literal["draft", "approved"] = "draft"
+    """`draft`: the rules were not approved for clinical use when this version was written; training only."""
     site_version: str = ""
     late: bool = False
     """A result that arrived late raised it for an old sample."""

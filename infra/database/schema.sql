@@ -8,9 +8,25 @@ END
 $$;
 
 CREATE TABLE public.active_version (
+    id bigint NOT NULL,
     kind text NOT NULL,
     version text NOT NULL,
-    activated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    hash text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    preview jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT active_version_kind_check CHECK ((kind = ANY (ARRAY['rule_pack'::text, 'site'::text]))),
+    CONSTRAINT active_version_who_check CHECK ((who <> ''::text))
+);
+
+ALTER TABLE public.active_version ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.active_version_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.alert (
@@ -36,6 +52,7 @@ CREATE TABLE public.alert (
     summary jsonb NOT NULL,
     body bytea NOT NULL,
     rule_pack text NOT NULL,
+    rule_pack_status text DEFAULT 'draft'::text NOT NULL,
     site_version text DEFAULT ''::text NOT NULL,
     late boolean DEFAULT false NOT NULL,
     superseded_by uuid,
@@ -50,12 +67,14 @@ CREATE TABLE public.alert (
     told_level text,
     told_analyte text,
     told_sampled_at timestamp with time zone,
+    told_draft boolean DEFAULT false NOT NULL,
     event_id uuid,
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT alert_condition_check CHECK ((condition = ANY (ARRAY['active'::text, 'cleared'::text, 'retracted'::text, 'superseded'::text]))),
-    CONSTRAINT alert_response_check CHECK ((response = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'closed'::text])))
+    CONSTRAINT alert_response_check CHECK ((response = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'closed'::text]))),
+    CONSTRAINT alert_rule_pack_status_check CHECK ((rule_pack_status = ANY (ARRAY['draft'::text, 'approved'::text])))
 );
 
 CREATE TABLE public.alert_event (
@@ -227,6 +246,20 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.pack_change (
+    alert_id uuid NOT NULL,
+    alert_version integer NOT NULL,
+    patient_id bigint NOT NULL,
+    rule text NOT NULL,
+    kind text NOT NULL,
+    severity_before text DEFAULT ''::text NOT NULL,
+    severity_after text NOT NULL,
+    fingerprint text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reviewed_by text,
+    reviewed_at timestamp with time zone
+);
+
 CREATE TABLE public.patient (
     id bigint NOT NULL,
     public_id text NOT NULL,
@@ -243,6 +276,7 @@ CREATE TABLE public.patient (
     series_version bigint DEFAULT 0 NOT NULL,
     as_of timestamp with time zone,
     incomplete jsonb DEFAULT '{}'::jsonb NOT NULL,
+    rule_pack text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -343,6 +377,57 @@ CREATE TABLE public.result_key (
     patient_id bigint NOT NULL
 );
 
+CREATE TABLE public.rule_pack (
+    fingerprint text NOT NULL,
+    hash text NOT NULL,
+    version text NOT NULL,
+    content text NOT NULL,
+    stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rule_pack_fingerprint_check CHECK ((fingerprint ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT rule_pack_hash_check CHECK ((hash ~ '^[0-9a-f]{64}$'::text))
+);
+
+CREATE TABLE public.rule_pack_approval (
+    id bigint NOT NULL,
+    fingerprint text NOT NULL,
+    login text NOT NULL,
+    name text NOT NULL,
+    confirmed jsonb NOT NULL,
+    approved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rule_pack_approval_login_check CHECK ((login <> ''::text)),
+    CONSTRAINT rule_pack_approval_name_check CHECK ((name <> ''::text))
+);
+
+ALTER TABLE public.rule_pack_approval ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rule_pack_approval_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.rule_switch (
+    id bigint NOT NULL,
+    rule text NOT NULL,
+    until_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    who text NOT NULL,
+    second text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rule_switch_check CHECK ((second <> who)),
+    CONSTRAINT rule_switch_who_check CHECK ((who <> ''::text))
+);
+
+ALTER TABLE public.rule_switch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rule_switch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.source_message (
     event_id uuid NOT NULL,
     patient_id bigint,
@@ -391,7 +476,7 @@ CREATE TABLE public.token (
 );
 
 ALTER TABLE ONLY public.active_version
-    ADD CONSTRAINT active_version_pkey PRIMARY KEY (kind);
+    ADD CONSTRAINT active_version_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.alert_event_payload
     ADD CONSTRAINT alert_event_payload_pkey PRIMARY KEY (chain, number);
@@ -438,6 +523,9 @@ ALTER TABLE ONLY public.operations_alert
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.pack_change
+    ADD CONSTRAINT pack_change_pkey PRIMARY KEY (alert_id, alert_version);
+
 ALTER TABLE ONLY public.patient_alias
     ADD CONSTRAINT patient_alias_pkey PRIMARY KEY (retired_id);
 
@@ -471,6 +559,15 @@ ALTER TABLE ONLY public.result_key
 ALTER TABLE ONLY public.result
     ADD CONSTRAINT result_pkey PRIMARY KEY (result_id, collected_at);
 
+ALTER TABLE ONLY public.rule_pack_approval
+    ADD CONSTRAINT rule_pack_approval_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rule_pack
+    ADD CONSTRAINT rule_pack_pkey PRIMARY KEY (fingerprint);
+
+ALTER TABLE ONLY public.rule_switch
+    ADD CONSTRAINT rule_switch_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.source_message
     ADD CONSTRAINT source_message_pkey PRIMARY KEY (event_id);
 
@@ -503,6 +600,8 @@ CREATE INDEX outbox_published ON public.outbox USING btree (published_at);
 
 CREATE INDEX outbox_waiting ON public.outbox USING btree (shard, id) WHERE ((published_at IS NULL) AND (refused IS NULL));
 
+CREATE INDEX pack_change_open ON public.pack_change USING btree (at) WHERE (reviewed_at IS NULL);
+
 CREATE INDEX patient_alias_root ON public.patient_alias USING btree (root_id);
 
 CREATE INDEX patient_merge_retired ON public.patient_merge USING btree (retired_id);
@@ -513,13 +612,27 @@ CREATE INDEX quarantine_slot ON public.quarantine USING btree (slot) WHERE ((clo
 
 CREATE INDEX result_patient ON public.result USING btree (patient_id, analyte, collected_at DESC);
 
+CREATE INDEX rule_pack_approval_fingerprint ON public.rule_pack_approval USING btree (fingerprint);
+
+CREATE INDEX rule_pack_hash ON public.rule_pack USING btree (hash);
+
+CREATE INDEX rule_switch_rule ON public.rule_switch USING btree (rule, id);
+
 CREATE INDEX source_message_patient ON public.source_message USING btree (patient_id, received_at);
 
 CREATE INDEX timer_due ON public.timer USING btree (due_at) WHERE (fired_at IS NULL);
 
+CREATE TRIGGER active_version_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.active_version FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
 CREATE TRIGGER alert_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.alert_event FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER rule_pack_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_pack FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER rule_pack_approval_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_pack_approval FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER rule_switch_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_switch FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 ALTER TABLE ONLY public.alert_event_payload
     ADD CONSTRAINT alert_event_payload_chain_number_fkey FOREIGN KEY (chain, number) REFERENCES public.alert_event(chain, number);
@@ -536,6 +649,9 @@ ALTER TABLE ONLY public.delivery
 ALTER TABLE ONLY public.delivery_attempt
     ADD CONSTRAINT delivery_attempt_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES public.delivery(id);
 
+ALTER TABLE ONLY public.pack_change
+    ADD CONSTRAINT pack_change_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(alert_id);
+
 ALTER TABLE ONLY public.patient_alias
     ADD CONSTRAINT patient_alias_retired_id_fkey FOREIGN KEY (retired_id) REFERENCES public.patient(id);
 
@@ -550,6 +666,9 @@ ALTER TABLE ONLY public.patient_merge
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.rule_pack_approval
+    ADD CONSTRAINT rule_pack_approval_fingerprint_fkey FOREIGN KEY (fingerprint) REFERENCES public.rule_pack(fingerprint);
 
 ALTER TABLE ONLY public.source_message
     ADD CONSTRAINT source_message_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);

@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
-from services.board import metrics, sequencer
+from services.board import metrics, rules_now, sequencer
 from services.board.reading.rows import record_row
 from services.shared.database import connect
 from services.shared.log import logger
@@ -60,6 +60,7 @@ class Live:
         self.closing = False
         self.heard_at = 0.0
         """Monotonic time of the last look at the database that worked."""
+        self.rules = rules_now.shipped()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -116,6 +117,7 @@ class Live:
             self.last = (await ends(conn))[1]
         pruned = time.monotonic()
         while True:
+            self.rules = await rules_now.look(conn, self.rules)
             await sequencer.stamp(conn)
             await self._read(conn)
             if time.monotonic() - pruned > PRUNE_SECONDS:

@@ -60,6 +60,8 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     summary: dict[str, str]
     rule_pack: str
+    rule_pack_status: str
+    """Of the rules that wrote this version: draft or approved."""
     late: bool
     superseded_by: UUID | None
     code: str

@@ -15,10 +15,10 @@ from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
 from alerts.logic import Interval
-from alerts.thresholds import default_pack
 from services.board import sparkline as sparklines
 from services.board.context import board_of, secret_of
 from services.board.records import Trend
+from services.board.rules_now import RulesNow
 from services.board.secret import csrf_of
 from services.board.words import LANGUAGES, Language, Words, age, preferred
 from services.shared.metrics import halo_version
@@ -33,7 +33,7 @@ def environment() -> Environment:
         loader=PackageLoader("services.board", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.globals |= {"build": build(), "draft": default_pack().status == "draft", "pack": default_pack().version}
+    made.globals |= {"build": build()}
     return made
 
 
@@ -44,6 +44,11 @@ def build() -> str:
     for name in ("halo.css", "halo.js"):
         digest.update(resources.files("services.board").joinpath("static", name).read_bytes())
     return digest.hexdigest()[:12]
+
+
+def shown(rules: RulesNow) -> str:
+    """What a screen compares with the server's: the program, and what the page says of the rules."""
+    return f"{build()}-{rules.stamp}"
 
 
 def words_for(request: Request[Any, Any, Any]) -> Words:
@@ -73,6 +78,7 @@ def page(request: Request[Any, Any, Any], template: str, *, status_code: int = 2
     secret = secret_of(request)
     shared = {
         "t": words, "now": datetime.now(UTC), "viewer": request.scope.get("user"), "csrf": csrf_of(secret),
+        "rules": board_of(request).live.rules, "shown": shown(board_of(request).live.rules),
         "realm": board_of(request).realm, "path": request.scope["path"],
         "lang_link": lambda code: _in_language(request, code),
     }  # fmt: skip

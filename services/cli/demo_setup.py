@@ -49,11 +49,11 @@ def write_channels(demo: Demo, secret: str) -> dict[str, str]:
     channels = [
         {
             "name": "pager", "kind": "webhook", "address": f"http://127.0.0.1:{ports.webhook_sink}/hook",
-            "recipient": "on call (demo)", "secret_file": str(key), "operations": True,
+            "recipient": "on call (demo)", "secret_file": str(key), "operations": True, "test": True,
         },
         {
             "name": "mail", "kind": "smtp", "address": f"smtp://127.0.0.1:{ports.smtp_sink}",
-            "recipient": "team@halo.example", "sender": "halo@halo.example", "language": "sl",
+            "recipient": "team@halo.example", "sender": "halo@halo.example", "language": "sl", "test": True,
         },
     ]  # fmt: skip
     _private(folder / "channels.toml", tomli_w.dumps({"channel": channels}))

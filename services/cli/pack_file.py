@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from alerts.pack_check import lacking
 from alerts.thresholds import Pack, default_pack, load
 
 RULES_OPTION = click.option(
@@ -23,18 +23,7 @@ def pack_of(path: Path | None) -> Pack:
         pack = load(path.read_text("utf-8"))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise click.ClickException(f"{path} is no rule pack: {type(error).__name__}: {error}") from error
-    missing = _missing(pack)
+    missing = lacking(pack)
     if missing:
         raise click.ClickException(f"{path} lacks what the rules read: {', '.join(missing)}")
     return pack
-
-
-def _missing(pack: Pack) -> list[str]:
-    shipped = default_pack()
-    parts: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
-        "": (shipped.limits, pack.limits), "clearing.": (shipped.clearing, pack.clearing),
-        "worsening.": (shipped.worsening, pack.worsening), "steps.": (shipped.steps, pack.steps),
-    }  # fmt: skip
-    return [
-        f"{prefix}{key}" for prefix, (wanted, given) in parts.items() for key in sorted(wanted.keys() - given.keys())
-    ]

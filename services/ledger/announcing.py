@@ -7,11 +7,14 @@ import msgspec
 from schemas.alert import Alert, Summary
 from services.ledger.comparing import Change
 from services.ledger.stored import Stored, StoredAlert
+from services.shared.rule_pack import Status
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
-def announce(person: Stored, change: Change, alert: StoredAlert, *, site_version: str, made_up: bool) -> Alert:
+def announce(
+    person: Stored, change: Change, alert: StoredAlert, *, site_version: str, made_up: bool, status: Status
+) -> Alert:
     """The record; the head of the alert log is added when the log is written."""
     s = alert.state
     return Alert(
@@ -21,6 +24,7 @@ def announce(person: Stored, change: Change, alert: StoredAlert, *, site_version
         cleared_at=s.cleared_at, analyte=s.analyte, value=s.value, unit=s.unit,
         summary=Summary(en=s.summary["en"], sl=s.summary["sl"]),
         reasons=msgspec.to_builtins(s.reasons, str_keys=True), results=s.results, rule_pack=s.rule_pack,
+        rule_pack_status=status,
         site_version=site_version, late=alert.late, superseded_by=alert.superseded_by or "",
         supersedes=tuple(sorted(old.alert_id for old in change.predecessors)), made_up=made_up,
     )  # fmt: skip

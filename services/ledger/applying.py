@@ -58,8 +58,17 @@ class Work(msgspec.Struct, kw_only=True):
         for root in list(self.waiting):
             self._evaluate_waiting(root)
 
+    def catch_up(self, person: Stored) -> None:
+        """First what only other rules change: to the review list. Then what the event changes can be told from it."""
+        before, person.rule_pack = person.rule_pack, self.rules.mark
+        if before in ("", self.rules.mark):
+            return
+        person.memos.clear()
+        self.evaluate([person], EVERYTHING, Cause(event_id=None, received_at=person.as_of, kind="pack"))
+
     def _report(self, incoming: Incoming, event: LabReport) -> None:
         person = self.person(event)
+        self.catch_up(person)
         mapped = incoming.mapped
         if mapped is None:
             raise TypeError("a lab report without its mapping")
@@ -78,6 +87,7 @@ class Work(msgspec.Struct, kw_only=True):
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
         person = self.person(event)
+        self.catch_up(person)
         record = self.locked.by_sent[event.patient.id]
         self._source(incoming, event, 0)
         numbered = [(event.event_id, number, entry) for number, entry in enumerate(event.entries)]
@@ -129,7 +139,7 @@ class Work(msgspec.Struct, kw_only=True):
         for other in persons:
             if other is not owner:
                 other.alerts.pop(change.alert_id, None)
-        after = self.teller.tell(owner, change, cause, self.writes)
+        after = self.teller.tell(owner, change, cause, self.writes, self.rules)
         self.outcome.changes.append((change.kind, after.state.rule, str(after.state.severity)))
 
     def touch(self, person: Stored) -> None:
@@ -138,6 +148,7 @@ class Work(msgspec.Struct, kw_only=True):
             person.version += 1
         self.writes.patients[person.root] = (
             person.root, person.version, person.as_of, msgspec.json.encode(person.incomplete).decode(),
+            person.rule_pack,
         )  # fmt: skip
 
     def _report_failures(self, person: Stored, before: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from schemas.patient_event import Heartbeat, PatientMerge, Refused
-from services.ledger import burying, merging, offsets, patients, stored
+from services.ledger import burying, governing, merging, offsets, patients, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, Unavailable
@@ -59,6 +59,7 @@ class Ledger:
         self._turn = asyncio.Lock()
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
+        self._kept_pack = ""
         self._committed: dict[int, int] = {}
         self._in_a_row: Counter[int] = Counter()
         self.stopped: set[int] = set()
@@ -147,6 +148,7 @@ class Ledger:
         done = _Done()
         async with self.transaction() as conn:
             await self._lock_offsets(conn, run)
+            await self._govern(conn)
             if one_by_one:
                 run = [await self._alone(conn, item, done) for item in run]
             else:
@@ -154,6 +156,15 @@ class Ledger:
             await self._report_stops(conn, run)
             await offsets.advance(conn, self.stream, _next(run), _beats(run))
         return done, run
+
+    async def _govern(self, conn: AsyncConnection[Any]) -> None:
+        """Take the rules that are in force now; with others than before nothing cached is good. PackUnusable."""
+        rules, self._teller.standing = await governing.in_force(conn, self._rules)
+        if rules is not self._rules:
+            self._cache.clear()
+            self._rules = rules
+        if self._kept_pack != rules.mark:
+            await governing.keep(conn, rules)
 
     async def _lock_offsets(self, conn: AsyncConnection[Any], run: list[Incoming]) -> None:
         found = await offsets.lock(conn, self.stream, {item.record.partition for item in run})
@@ -270,6 +281,7 @@ class Ledger:
 
     def _settle(self, done: _Done, run: list[Incoming], outcome: Outcome) -> None:
         """Only after COMMIT returned."""
+        self._kept_pack = self._rules.mark
         self._cache.put(done.persons.values())
         self._in_a_row = self._counted(run)
         self.stopped |= {p for p, count in self._in_a_row.items() if count >= STOP_AFTER}

@@ -25,7 +25,7 @@ _ANSWER = (
     "response", "acknowledged_by", "acknowledged_at", "acknowledged_version", "acknowledgement_expires_at",
 )  # fmt: skip
 _NO_ANSWER: dict[str, Any] = {**dict.fromkeys(_ANSWER), "response": "unacknowledged"}
-_TOLD = ("told_at", "told_severity", "told_value", "told_level", "told_analyte", "told_sampled_at")
+_TOLD = ("told_at", "told_severity", "told_value", "told_level", "told_analyte", "told_sampled_at", "told_draft")
 
 
 def apply(change: Change, root: int, series: Series, received_at: datetime) -> StoredAlert:

@@ -7,18 +7,36 @@ from datetime import datetime
 from alerts import deciding
 from alerts.deciding import Cause, Decision, Told
 from alerts.severity import Severity
+from alerts.thresholds import Pack
 from services.ledger.comparing import Change
 from services.ledger.stored import StoredAlert
+from services.shared.rule_pack import Standing
+
+ENDED = ("retracted", "superseded")
 
 
-def decide(change: Change, after: StoredAlert, *, cause: Cause, history: bool, now: datetime) -> Decision:
-    """Notify or not; every non-send has a reason too."""
+def decide(
+    change: Change, after: StoredAlert, *, cause: Cause, history: bool, now: datetime, pack: Pack, standing: Standing
+) -> Decision:
+    """Notify or not; every non-send has a reason too. Who was told by a draft counts as told only while it is one."""
     told = last_told(after)
-    if change.kind == "superseded" and not change.successor and told is not None and not history:
-        return Decision(send=True, reason="retracted", reasons=("retracted",), only_told=True)
-    return deciding.decide(
-        told, after.state, change.kind, now=now, cause=cause, history=history, snoozed=after.response == "shelved"
-    )
+    if after.told_draft and standing.status == "approved" and change.kind not in ENDED:
+        told = None
+    if change.kind == "superseded" and not change.successor and told is not None and not history and cause != "pack":
+        decision = Decision(send=True, reason="retracted", reasons=("retracted",), only_told=True)
+    else:
+        decision = deciding.decide(
+            told, after.state, change.kind, now=now, cause=cause, history=history, pack=pack,
+            snoozed=after.response == "shelved",
+        )  # fmt: skip
+    return _unless_off(decision, after.state.rule, standing)
+
+
+def _unless_off(decision: Decision, rule: str, standing: Standing) -> Decision:
+    """A rule that is switched off tells nobody; but whoever was told of a value hears that it was withdrawn."""
+    if decision.send and not decision.only_told and standing.is_off(rule):
+        return Decision(send=False, reason="rule_off")
+    return decision
 
 
 def last_told(alert: StoredAlert) -> Told | None:

@@ -7,6 +7,7 @@ LedgerError
 ├── OutOfStep       the cache and the database disagree: drop the cached patients and start again
 ├── StaleVersion    an acknowledgement of a version that is no longer the current one
 ├── NoSuchAlert     no alert of that id
+├── PackUnusable    the rule pack in force cannot be run by this program: end the process, do not judge by another
 └── ChainBroken     the alert log does not verify
 """
 
@@ -43,6 +44,10 @@ class NoSuchAlert(LedgerError):
 
 class ChainBroken(LedgerError):
     """A row of the alert log was changed, removed or added by another key."""
+
+
+class PackUnusable(LedgerError):
+    """The message says which pack, what is wrong with it and what to do."""
 
 
 class OutOfStep(LedgerError):

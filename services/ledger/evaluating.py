@@ -16,6 +16,7 @@ from alerts.memo import Memo, ask_again
 from alerts.rule import Rule, View
 from alerts.thresholds import Pack
 from services.ledger.stored import Stored
+from services.shared.rule_pack import fingerprint, hash_of, shipped
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +40,12 @@ NOTHING = Reach(analytes=frozenset())
 class Rules:
     """The rules in force with their pack; counts the seconds each took."""
 
-    def __init__(self, rules: Sequence[Rule], pack: Pack) -> None:
+    def __init__(self, rules: Sequence[Rule], pack: Pack, content: str | None = None) -> None:
+        """`content` is the text `pack` was read from; None: that of the pack that ships."""
         self.rules = tuple(rules)
         self.pack = pack
+        self.content = shipped() if content is None else content
+        self.hash, self.mark = hash_of(self.content), fingerprint(self.content)
         self.seconds: dict[str, float] = {}
 
     def view(self, person: Stored) -> View:

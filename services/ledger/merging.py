@@ -118,6 +118,8 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
         work.writes.live[("series", person.root, None)] = None
     moved = frozenset(locked.root_of)
     persons = list(work.persons.values())
+    for person in persons:
+        person.rule_pack = work.rules.mark
     work.evaluate(persons, EVERYTHING, cause, moved)
     for record in moved:  # whoever cached a retired root must not find it unchanged
         row = locked.rows[record]
@@ -126,6 +128,7 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
             row.series_version + 1,
             row.as_of,
             msgspec.json.encode(row.incomplete).decode(),
+            row.rule_pack,
         )
 
 

@@ -27,7 +27,8 @@ _ROOTS: LiteralString = """
 SELECT id FROM patient WHERE id > %s AND id NOT IN (SELECT retired_id FROM patient_alias) ORDER BY id LIMIT %s
 """
 _ROWS: LiteralString = """
-SELECT id, sent_id, public_id, series_version, as_of, incomplete, demographics FROM patient WHERE id = ANY(%s)
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, demographics FROM patient
+WHERE id = ANY(%s)
 """
 _HELD: LiteralString = """
 SELECT patient_id, event_id::text, segment, reason, code, value, unit, slot FROM quarantine

@@ -14,10 +14,20 @@ from services.ledger import changing
 from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
 from services.ledger.deciding import decide
+from services.ledger.evaluating import Rules
 from services.ledger.journal import Entry
+from services.ledger.operations import Technical
 from services.ledger.stored import Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
 from services.shared.channels import Channel
+from services.shared.rule_pack import DRAFT, Standing
+
+Recipients = tuple[tuple[str, str], ...]
+"""Channel and recipient of each."""
+_WITHHELD = (
+    "the rule pack is a draft: alerts go to channels marked `test` only, and at least one was withheld from others. "
+    "`halo rules` says why it is one; a clinician approves it by `halo rules approve`"
+)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,55 +43,91 @@ class Teller:
     """Turns changes into rows. Holds the configured channels and the version of the site file."""
 
     def __init__(self, channels: tuple[Channel, ...], site_version: str, *, made_up: bool = False) -> None:
-        self._channels = tuple(sorted((channel.name, channel.recipient) for channel in channels))
+        self._channels: Recipients = tuple(sorted((channel.name, channel.recipient) for channel in channels))
+        self._test = frozenset(channel.name for channel in channels if channel.test)
+        self.standing: Standing = DRAFT
+        """Of the rules in force; the ledger sets it anew in each transaction."""
         self._site_version, self._made_up = site_version, made_up
 
-    def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes) -> StoredAlert:
+    def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""
         after = changing.apply(change, person.root, person.series, cause.received_at)
-        decision = decide(change, after, cause=cause.kind, history=cause.history, now=datetime.now(UTC))
-        record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up)
+        decision = decide(change, after, cause=cause.kind, history=cause.history, now=datetime.now(UTC),
+                          pack=rules.pack, standing=self.standing)  # fmt: skip
+        recipients, withheld = self._recipients(after, decision)
+        if withheld:
+            writes.technical.append(Technical(key="draft_pack", kind="draft_pack", detail=_WITHHELD))
+        if withheld and not recipients:
+            decision = Decision(send=False, reason="draft_pack")
+        status = self.standing.status
+        record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up, status=status)
         if decision.send:
             body = for_channel(record, after, decision.reason, change.before)
-            after = self._deliver(change, after, decision, body, cause, writes)
+            after = self._deliver(change, after, decision, recipients, body, cause, writes)
         person.alerts[after.alert_id] = after
-        writes.alerts[after.alert_id] = alert_row(after, self._site_version, cause.event_id, cause.received_at)
+        writes.alerts[after.alert_id] = alert_row(
+            after, self._site_version, cause.event_id, cause.received_at, rule_pack_status=status
+        )
+        if cause.kind == "pack":
+            writes.pack_changes.append(_pack_change(change, after, rules))
         writes.announcements.append((len(writes.journal), record))
-        writes.journal.append(_entry(change, after, decision, cause))
+        writes.journal.append(_entry(change, after, decision, cause, withheld, status))
         writes.live["alert", person.root, after.alert_id] = None
         return after
 
+    def _recipients(self, after: StoredAlert, decision: Decision) -> tuple[Recipients, Recipients]:
+        """Who is to be told, and from whom it is withheld because the rules are a draft."""
+        if not decision.send:
+            return (), ()
+        everyone = after.told if decision.only_told else self._channels
+        if self.standing.status == "approved":
+            return everyone, ()
+        return (
+            tuple(pair for pair in everyone if pair[0] in self._test),
+            tuple(pair for pair in everyone if pair[0] not in self._test),
+        )
+
     def _deliver(
-        self, change: Change, after: StoredAlert, decision: Decision, body: bytes, cause: Cause, writes: Writes
-    ) -> StoredAlert:
-        recipients = after.told if decision.only_told else self._channels
+        self, change: Change, after: StoredAlert, decision: Decision, recipients: Recipients, body: bytes,
+        cause: Cause, writes: Writes,
+    ) -> StoredAlert:  # fmt: skip
         for channel, recipient in recipients:
             identity = stable_id("delivery", after.alert_id, str(after.version), channel, recipient)
             writes.deliveries.append((
                 identity, after.alert_id, after.version, after.patient_id, channel, recipient, change.kind,
                 decision.reason, body, cause.received_at,
             ))  # fmt: skip
-        return told(after, recipients)
+        return told(after, recipients, draft=self.standing.status == "draft")
 
 
-def told(alert: StoredAlert, recipients: tuple[tuple[str, str], ...]) -> StoredAlert:
+def told(alert: StoredAlert, recipients: Recipients, *, draft: bool) -> StoredAlert:
     """`alert` as last notified: later values are compared with this one."""
     if not recipients:
         return alert
     return msgspec.structs.replace(
         alert, told=tuple(sorted({*alert.told, *recipients})), told_at=datetime.now(UTC),
         told_severity=str(alert.state.severity), told_value=alert.state.value, told_level=alert.state.level,
-        told_analyte=alert.state.analyte, told_sampled_at=alert.state.sampled_at,
+        told_analyte=alert.state.analyte, told_sampled_at=alert.state.sampled_at, told_draft=draft,
     )  # fmt: skip
 
 
-def _entry(change: Change, after: StoredAlert, decision: Decision, cause: Cause) -> Entry:
+def _pack_change(change: Change, after: StoredAlert, rules: Rules) -> tuple[Any, ...]:
+    before = change.before.state.severity if change.before else ""
+    return (after.alert_id, after.version, after.patient_id, after.state.rule, change.kind, str(before),
+            str(after.state.severity), rules.mark)  # fmt: skip
+
+
+def _entry(
+    change: Change, after: StoredAlert, decision: Decision, cause: Cause, withheld: Recipients, status: str
+) -> Entry:
     payload: dict[str, Any] = {
         "level": after.state.level, "severity": str(after.state.severity), "condition": after.condition,
         "summary": after.state.summary, "event_id": cause.event_id or "", "rule_pack": after.state.rule_pack,
         "notify": "yes" if decision.send else "no", "reason": decision.reason,
-        "superseded_by": after.superseded_by or "",
+        "superseded_by": after.superseded_by or "", "rule_pack_status": status,
     }  # fmt: skip
+    if withheld:
+        payload["draft_pack"] = [f"{channel} {recipient}" for channel, recipient in withheld]
     return Entry(
         chain=after.patient_id, kind=change.kind, alert_id=after.alert_id, alert_version=after.version,
         actor="halo", payload=payload,

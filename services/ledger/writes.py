@@ -61,6 +61,7 @@ _ALERT_COLUMNS: dict[LiteralString, LiteralString] = {
     "acknowledgement_expires_at": "timestamptz", "told_at": "timestamptz", "told_severity": "text",
     "told_value": "numeric", "told_level": "text", "told_analyte": "text",
     "told_sampled_at": "timestamptz", "event_id": "uuid", "received_at": "timestamptz",
+    "rule_pack_status": "text", "told_draft": "bool",
 }  # fmt: skip
 _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     patient_id = excluded.patient_id, version = excluded.version, level = excluded.level,
@@ -74,6 +75,7 @@ _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     acknowledgement_expires_at = excluded.acknowledgement_expires_at, told_at = excluded.told_at,
     told_severity = excluded.told_severity, told_value = excluded.told_value, told_level = excluded.told_level,
     told_analyte = excluded.told_analyte, told_sampled_at = excluded.told_sampled_at,
+    rule_pack_status = excluded.rule_pack_status, told_draft = excluded.told_draft,
     event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
 WHERE alert.version < excluded.version RETURNING alert_id::text"""
 ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
@@ -82,6 +84,10 @@ DELIVERY = Bulk("delivery", {
     "recipient": "text", "change": "text", "reason": "text", "body": "bytea", "received_at": "timestamptz",
 }, tail="ON CONFLICT (alert_id, alert_version, channel, recipient) DO NOTHING")  # fmt: skip
 OUTBOX = Bulk("outbox", {"shard": "int4", "topic": "text", "key": "bytea", "value": "bytea", "headers": "jsonb"})
+PACK_CHANGE = Bulk("pack_change", {
+    "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "rule": "text", "kind": "text",
+    "severity_before": "text", "severity_after": "text", "fingerprint": "text",
+})  # fmt: skip
 LIVE = Bulk("live_event", {"kind": "text", "patient_id": "int8", "alert_id": "uuid"})
 DEAD_LETTER = Bulk("dead_letter", {
     "id": "uuid", "topic": "text", "partition": "int4", "kafka_offset": "int8", "key": "bytea", "value": "bytea",
@@ -92,8 +98,10 @@ UPDATE quarantine SET closed_at = clock_timestamp(), closed_by = 'arrived accept
 WHERE closed_at IS NULL AND slot = ANY(%s)
 """
 _PATIENTS: LiteralString = """
-UPDATE patient AS p SET series_version = n.version, as_of = greatest(p.as_of, n.as_of), incomplete = n.incomplete::jsonb
-FROM unnest(%b::int8[], %b::int8[], %b::timestamptz[], %b::text[]) AS n(id, version, as_of, incomplete)
+UPDATE patient AS p SET series_version = n.version, as_of = greatest(p.as_of, n.as_of),
+    incomplete = n.incomplete::jsonb, rule_pack = n.rule_pack
+FROM unnest(%b::int8[], %b::int8[], %b::timestamptz[], %b::text[], %b::text[])
+    AS n(id, version, as_of, incomplete, rule_pack)
 WHERE p.id = n.id
 """
 _PEOPLE: LiteralString = """
@@ -123,6 +131,8 @@ class Writes(msgspec.Struct, kw_only=True):
     dead_letters: list[Row] = []
     patients: dict[int, Row] = {}
     people: dict[int, Row] = {}
+    pack_changes: list[Row] = []
+    """Alerts that changed only because of the rules: the review list."""
     journal: list[Entry] = []
     announcements: list[tuple[int, Alert]] = []
     """Records of `alerts.v1`, each with the place of its entry in `journal`."""
@@ -138,6 +148,7 @@ class Writes(msgspec.Struct, kw_only=True):
         done = await ALERT.run(conn, list(self.alerts.values()))
         if len(done) != len(self.alerts):
             raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")
+        await PACK_CHANGE.run(conn, self.pack_changes)
         self._announce(await journal.append(conn, self.journal))
         await DELIVERY.run(conn, self.deliveries)
         await OUTBOX.run(conn, self.outbox)
@@ -181,7 +192,9 @@ def shard(key: bytes | None) -> int:
     return zlib.crc32(key or b"") % SHARDS
 
 
-def alert_row(alert: StoredAlert, site_version: str, event_id: str | None, received_at: Any) -> Row:
+def alert_row(
+    alert: StoredAlert, site_version: str, event_id: str | None, received_at: Any, *, rule_pack_status: str
+) -> Row:
     """The columns of one alert, in the order of `ALERT`."""
     s = alert.state
     return (
@@ -191,5 +204,5 @@ def alert_row(alert: StoredAlert, site_version: str, event_id: str | None, recei
         s.rule_pack, site_version, alert.late, alert.superseded_by, alert.code, alert.acknowledged_by,
         alert.acknowledged_at, alert.acknowledged_version, alert.acknowledgement_expires_at, alert.told_at,
         alert.told_severity, alert.told_value, alert.told_level, alert.told_analyte,
-        alert.told_sampled_at, event_id, received_at,
+        alert.told_sampled_at, event_id, received_at, rule_pack_status, alert.told_draft,
     )  # fmt: skip

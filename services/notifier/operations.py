@@ -42,6 +42,7 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
             "alert_id": stable_id("operations", self.key), "severity": self.severity, "level": self.kind,
             "family": "operations", "change": "opened", "summary": {"en": text, "sl": text},
             "sampled_at": self.opened_at.isoformat(),
+            "rule_pack_status": "none",  # Halo's own health: no clinical rule said it
         }  # fmt: skip
         identity = stable_id("operations", self.key, self.opened_at.astimezone(UTC).isoformat())
         return Message(id=identity, body=body, link=f"{board_url}/operations", created_at=self.opened_at)

@@ -52,7 +52,7 @@ WHERE delivery_id = %(id)s AND attempt = %(attempt)s
 
 _SETTLE: LiteralString = """
 UPDATE delivery
-SET status = CASE WHEN %(done)s THEN 'handed_over' ELSE 'queued' END,
+SET status = CASE WHEN %(done)s THEN 'handed_over' WHEN %(never)s THEN 'closed' ELSE 'queued' END,
     handed_over_at = CASE WHEN %(done)s THEN clock_timestamp() END,
     possibly_repeated = possibly_repeated OR %(unknown)s,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s)
@@ -94,11 +94,11 @@ async def claim(conn: AsyncConnection, *, limit: int, lease: float, busy: list[s
 async def settle(conn: AsyncConnection, delivery: Delivery, handover: Handover, wait: float) -> None:
     """Write the receipt of the attempt; after a failure the delivery is due again in `wait` seconds, without end.
 
-    A time-out leaves open whether it arrived, so the next attempt is marked.
+    What must never be sent is closed instead. A time-out leaves open whether it arrived, so the next attempt is marked.
     """
     row = {
         "id": delivery.id, "attempt": delivery.attempts, "outcome": handover.outcome, "detail": handover.detail,
-        "done": handover.done, "unknown": handover.outcome == "timed_out", "wait": wait,
+        "done": handover.done, "never": handover.never, "unknown": handover.outcome == "timed_out", "wait": wait,
     }  # fmt: skip
     async with conn.transaction():
         await conn.execute(_RECEIPT, row)

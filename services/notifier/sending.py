@@ -83,7 +83,7 @@ class Sending:
         async with self._pool.connection() as conn:
             await conn.set_autocommit(True)
             await settle(conn, delivery, handover, wait)
-            if not handover.done and delivery.attempts % self._settings.technical_alert_after == 0:
+            if not (handover.done or handover.never) and delivery.attempts % self._settings.technical_alert_after == 0:
                 await self._complain(conn, delivery, handover)
         self._count(delivery, handover)
 
@@ -91,6 +91,8 @@ class Sending:
         """One attempt; what a channel's own code raises is an outcome too, or the delivery would wait for its lease."""
         if channel is None:
             return Handover(outcome="unreachable", detail=f"channel {name} is not in the channels file any more")
+        if message.draft and not channel.test:
+            return Handover(outcome="draft_pack", detail=f"channel {channel.name} is not marked `test`")
         try:
             secret = _secret(channel)
             return await self._senders[channel.kind].send(message, channel, secret)

@@ -6,6 +6,7 @@
     address = "https://pager.example/halo"
     secret_file = "pager.secret" # webhook: the signing secret, `whsec_...`; smtp: optional `user:password`
     recipient = "haematology on call"
+    test = true                  # only while training: gets the alerts of rules that are not approved
 
 Secrets stand in files of their own, never in this one.
 """
@@ -33,6 +34,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     language: Literal["sl", "en"] = "sl"
     operations: bool = False
     """True: technical alerts come here as well."""
+    test: bool = False
+    """True: a test recipient, the only kind that hears of alerts while the rules are a draft (behaviour 5)."""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

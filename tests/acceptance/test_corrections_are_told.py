@@ -24,7 +24,7 @@ def running() -> Iterator[tuple[System, Inbox]]:
     with server_folder() as folder, Inbox(free_ports(1)[0], 0, secret) as box:
         (folder / "secret").write_text(secret)
         (folder / "channels.toml").write_text(
-            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\n'
+            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\ntest = true\n'
             f'address = "http://127.0.0.1:{box.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
         )
         system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml")})

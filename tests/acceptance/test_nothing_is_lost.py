@@ -107,7 +107,7 @@ def _channels(folder: Path, box: Inbox, secret: str) -> Path:
     (folder / "secret").write_text(secret)
     file = folder / "channels.toml"
     file.write_text(
-        f'[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\noperations = true\n'
+        f'[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\noperations = true\ntest = true\n'
         f'address = "http://127.0.0.1:{box.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
     )
     return file

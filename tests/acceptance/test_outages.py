@@ -51,7 +51,7 @@ def running(inbox: tuple[Inbox, str]) -> Iterator[System]:
     with server_folder() as folder:
         (folder / "secret").write_text(inbox[1])
         (folder / "channels.toml").write_text(
-            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\n'
+            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\ntest = true\n'
             f'address = "http://127.0.0.1:{inbox[0].web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
         )
         system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml")})

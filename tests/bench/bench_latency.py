@@ -32,7 +32,7 @@ def running() -> Iterator[tuple[System, Inbox]]:
         (folder / "secret").write_text(secret)
         channels = folder / "channels.toml"
         channels.write_text(
-            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\n'
+            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\ntest = true\n'
             f'address = "http://127.0.0.1:{inbox.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
         )
         system = System(folder, env={"HALO_CHANNELS": str(channels)})

@@ -77,6 +77,7 @@ def _delivery(conn: psycopg.Connection, alert: str, record: int, version: int, c
     body = {
         "patient": patient,
         "alert_id": alert, "version": version, "severity": "HIGH", "family": "hypercalcaemia", "code": "K7F3",
+        "rule_pack_status": "approved",
         "summary": {"en": f"Calcium 2.9{version} mmol/L", "sl": f"Kalcij 2,9{version} mmol/L"},
     }  # fmt: skip
     conn.execute(

@@ -22,12 +22,14 @@ name = "pager"
 kind = "webhook"
 address = "http://127.0.0.1:9/none"
 recipient = "on call"
+test = true
 
 [[channel]]
 name = "mail"
 kind = "smtp"
 address = "smtp://127.0.0.1:9"
 recipient = "ward@hospital.example"
+test = true
 """
 
 

@@ -19,6 +19,7 @@ CREATE TABLE patient (
     series_version  bigint NOT NULL DEFAULT 0,      -- +1 with every stored change; caches compare it
     as_of           timestamptz,                    -- greatest received_at or fired due time
     incomplete      jsonb NOT NULL DEFAULT '{}',    -- rule -> error: rules that raised for this patient
+    rule_pack       text NOT NULL DEFAULT '',       -- fingerprint of the rules the alerts were last derived by
     created_at      timestamptz NOT NULL DEFAULT now()
 );
 
@@ -168,6 +169,7 @@ CREATE TABLE alert (
     summary         jsonb NOT NULL,
     body            bytea NOT NULL,                      -- alerts.alert.AlertState as JSON
     rule_pack       text NOT NULL,
+    rule_pack_status text NOT NULL DEFAULT 'draft' CHECK (rule_pack_status IN ('draft', 'approved')),
     site_version    text NOT NULL DEFAULT '',
     late            boolean NOT NULL DEFAULT false,
     superseded_by   uuid,
@@ -182,6 +184,7 @@ CREATE TABLE alert (
     told_level      text,
     told_analyte    text,
     told_sampled_at timestamptz,
+    told_draft      boolean NOT NULL DEFAULT false,      -- that notification was a draft's: test recipients only
     event_id        uuid,                                -- the event that made the present version
     received_at     timestamptz,                         -- when that event was received, for latency
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -322,11 +325,65 @@ CREATE TABLE operations_alert (                          -- technical alerts: ou
     closed_at       timestamptz
 );
 
-CREATE TABLE active_version (
-    kind            text PRIMARY KEY,                    -- rule_pack, site
+-- ---------------------------------------------------------------- the rules: what runs, who approved it, what is off
+
+CREATE TABLE rule_pack (                                 -- every pack that ran, was approved or was activated here
+    fingerprint     text PRIMARY KEY CHECK (fingerprint ~ '^[0-9a-f]{64}$'),  -- over numbers, rules and wording
+    hash            text NOT NULL CHECK (hash ~ '^[0-9a-f]{64}$'),            -- of the numbers: sha256 of content
     version         text NOT NULL,
-    activated_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    content         text NOT NULL,                       -- thresholds.toml as it was
+    stored_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX rule_pack_hash ON rule_pack (hash);
+
+CREATE TABLE rule_pack_approval (                        -- a row for the running fingerprint makes it more than a draft
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fingerprint     text NOT NULL REFERENCES rule_pack,
+    login           text NOT NULL CHECK (login <> ''),
+    name            text NOT NULL CHECK (name <> ''),    -- the clinician's, as it was then
+    confirmed       jsonb NOT NULL,                      -- every line that was confirmed, as it read
+    approved_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX rule_pack_approval_fingerprint ON rule_pack_approval (fingerprint);
+
+CREATE TABLE active_version (                            -- in force: the newest from_at that has come
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind            text NOT NULL CHECK (kind IN ('rule_pack', 'site')),
+    version         text NOT NULL,
+    hash            text NOT NULL,
+    from_at         timestamptz NOT NULL,
+    who             text NOT NULL CHECK (who <> ''),
+    preview         jsonb NOT NULL DEFAULT '{}',         -- what was shown before: alerts that open, change, close
+    stored_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE rule_switch (                               -- of each rule the newest counts; until_at null: on again
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rule            text NOT NULL,
+    until_at        timestamptz,
+    reason          text NOT NULL DEFAULT '',
+    who             text NOT NULL CHECK (who <> ''),
+    second          text NOT NULL DEFAULT '',
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (second <> who)
+);
+CREATE INDEX rule_switch_rule ON rule_switch (rule, id);
+
+CREATE TABLE pack_change (                               -- alerts that changed only because of the rules: to be reviewed
+    alert_id        uuid NOT NULL REFERENCES alert,
+    alert_version   integer NOT NULL,
+    patient_id      bigint NOT NULL,
+    rule            text NOT NULL,
+    kind            text NOT NULL,                       -- opened, regraded, cleared, retracted, updated, ...
+    severity_before text NOT NULL DEFAULT '',
+    severity_after  text NOT NULL,
+    fingerprint     text NOT NULL,                       -- of the rules that changed it
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reviewed_by     text,
+    reviewed_at     timestamptz,
+    PRIMARY KEY (alert_id, alert_version)
+);
+CREATE INDEX pack_change_open ON pack_change (at) WHERE reviewed_at IS NULL;
 
 -- ---------------------------------------------------------------- people, tokens, screens, and who read what
 
@@ -376,6 +433,15 @@ $$;
 CREATE TRIGGER alert_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON alert_event
     FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
+
+CREATE TRIGGER rule_pack_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON rule_pack
+    FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
+CREATE TRIGGER rule_pack_approval_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON rule_pack_approval
+    FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
+CREATE TRIGGER active_version_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON active_version
+    FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
+CREATE TRIGGER rule_switch_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON rule_switch
     FOR EACH STATEMENT EXECUTE FUNCTION halo_append_only_v1();
 
 CREATE TABLE installation (                              -- one row: what this database is for

@@ -11,7 +11,6 @@ from litestar.params import Parameter
 from psycopg import AsyncConnection
 
 from alerts.severity import Severity
-from alerts.thresholds import default_pack
 from services.board import evidence
 from services.board.access import answering, named_reader, unforged
 from services.board.answering import answer, remark
@@ -56,7 +55,7 @@ async def get_alert(request: AnyRequest, alert_id: UUID) -> shapes.Alert:
 async def explain(request: AnyRequest, alert_id: UUID) -> dict[str, Any]:
     """Every condition with threshold and actual value, and what would have stopped the alert."""
     found = await _evidence(request, alert_id)
-    return found.explained | {"draft": default_pack().status == "draft"}
+    return found.explained | {"draft": found.alert.rule_pack_status == "draft"}
 
 
 @get("/alerts/{alert_id:uuid}/source", guards=[named_reader], operation_id="alertSource", summary="The bytes behind it")

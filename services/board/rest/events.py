@@ -24,7 +24,7 @@ from services.board import live, metrics
 from services.board.access import known
 from services.board.context import Board, board_of, viewer_in
 from services.board.live import LiveEvent
-from services.board.rendering import build
+from services.board.rendering import shown
 from services.board.viewer import Viewer, still_valid
 
 PING_SECONDS = 4.0
@@ -106,7 +106,8 @@ def _told(event: LiveEvent, viewer: Viewer) -> Message:
 
 
 def _ping(board: Board) -> Message:
-    return Message(event="ping", data=_json({"now": datetime.now(UTC), "build": build(), "live": board.live.fresh}))
+    state = {"now": datetime.now(UTC), "build": shown(board.live.rules), "live": board.live.fresh}
+    return Message(event="ping", data=_json(state))
 
 
 def _reload(cursor: int) -> Message:

@@ -36,6 +36,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     summary: dict[str, str]
     rule_pack: str
+    rule_pack_status: str
+    """`draft`: written by rules nobody approved for clinical use."""
     late: bool
     superseded_by: UUID | None
     code: str

@@ -100,7 +100,7 @@ class Inbox:
                 id=str(mail["Message-ID"]).strip("<>").partition("@")[0],
                 at=datetime.now(UTC),
                 title=subject,
-                severity=subject.removeprefix("HALO ").partition(" ")[0],
+                severity=subject.partition("HALO ")[2].partition(" ")[0],
                 alert_id=str(mail["X-Halo-Alert"]),
                 text=body.get_content() if body else "",
                 raw=content.decode("utf-8", "replace"),

@@ -22,11 +22,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     possibly_repeated: bool = False
     """An earlier attempt may have arrived."""
 
+    @property
+    def draft(self) -> bool:
+        """True when rules made it that nobody approved: for test recipients only. Unless it says otherwise it is."""
+        return str(self.body.get("rule_pack_status", "draft")) == "draft"
+
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one attempt."""
 
-    outcome: Literal["handed_over", "refused", "unreachable", "timed_out"]
+    outcome: Literal["handed_over", "refused", "unreachable", "timed_out", "draft_pack"]
+    """`draft_pack`: not sent and never to be, the rules are a draft and the channel is not for tests."""
     detail: str = ""
     """The recipient's own words, shortened; no patient data."""
     retry_after: float | None = None
@@ -36,6 +42,11 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     def done(self) -> bool:
         """True when the recipient took it."""
         return self.outcome == "handed_over"
+
+    @property
+    def never(self) -> bool:
+        """True when trying again is not wanted: the delivery is closed with this outcome as its receipt."""
+        return self.outcome == "draft_pack"
 
 
 class Sender(Protocol):

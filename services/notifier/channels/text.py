@@ -30,23 +30,25 @@ WORDS: dict[Language, dict[str, str]] = {
 
 
 def subject(message: Message, language: Language) -> str:
-    """Severity and finding within the first words."""
+    """Severity and finding within the first words; before them only that the rules are not approved."""
     body = message.body
     words = WORDS[language]
-    return f"HALO {body.get('severity', '')} | {words[_change(body)]}: {_summary(body, language)}"
+    draft = f"{words['draft']} | " if message.draft else ""
+    return f"{draft}HALO {body.get('severity', '')} | {words[_change(body)]}: {_summary(body, language)}"
 
 
 def mail_text(message: Message, language: Language) -> str:
     """The whole mail as plain text."""
     body, words = message.body, WORDS[language]
-    lines = [_summary(body, language), ""]
+    lines = [words["draft"], ""] if message.draft else []
+    lines += [_summary(body, language), ""]
     lines += [f"{words['severity']}: {words.get(str(body.get('severity')), body.get('severity', ''))}"]
     lines += [f"{words[key]}: {body[key]}" for key in ("ward", "code") if body.get(key)]
     lines += [f"{words['before']}: {_summary(body['before'], language)}"] if body.get("before") else []
     lines += [words["late"]] if body.get("late") else []
     lines += [words["repeated"]] if message.possibly_repeated else []
     lines += ["", f"{words['link']}: {message.link}", "", words["banner"]]
-    lines += [words["draft"]] if body.get("rule_pack_status", "draft") == "draft" else []
+    lines += [words["draft"]] if message.draft else []
     return "\n".join(lines) + "\n"
 
 

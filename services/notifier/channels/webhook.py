@@ -7,6 +7,7 @@ import msgspec
 from standardwebhooks import Webhook
 
 from services.notifier.channels.message import Handover, Message
+from services.notifier.channels.text import WORDS
 from services.shared.channels import Channel
 from services.shared.clock import Clock
 
@@ -40,8 +41,15 @@ class WebhookSender:
 
 
 def _payload(message: Message) -> dict[str, object]:
-    """The alert without the hospital's number: `patient_ref` is random, and the link leads on after login."""
+    """The alert without the hospital's number: `patient_ref` is random, and the link leads on after login.
+
+    A draft's texts begin with the notice, for receivers that show nothing else.
+    """
     state = {name: value for name, value in message.body.items() if name != "patient"}
+    if message.draft:
+        notice = {str(language): words["draft"] for language, words in WORDS.items()}
+        said = state.get("summary") or {}
+        state |= {"notice": notice, "summary": {key: f"{notice[key]}: {text}" for key, text in said.items()}}
     return {
         "type": f"alert.{message.body.get('change', 'changed')}",
         "timestamp": message.created_at.isoformat(),

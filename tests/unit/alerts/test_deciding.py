@@ -122,7 +122,7 @@ def test_a_critical_alert_cannot_be_snoozed() -> None:
 
 
 def test_a_new_rule_pack_never_pages_and_supersession_is_silent() -> None:
-    assert decide(None, alert(), "opened", now=SOON, cause="pack").reason == "rule_pack_changed"
+    assert decide(None, alert(), "opened", now=SOON, cause="pack").reason == "pack_change"
     assert decide(told(), alert(), "superseded", now=SOON).reason == "superseded"
     assert decide(told(), alert(condition="cleared"), "cleared", now=SOON).reason == "cleared_note"
 

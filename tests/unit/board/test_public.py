@@ -48,7 +48,7 @@ def alert(rule: str, family: str, analyte: str, severity: Severity = Severity.HI
         alert_id=uuid4(), patient_id=1, public_id="p1", version=1, family=family, rule=rule, level=rule, severity=severity,
         condition="active", response="unacknowledged", flags=[SECRET], opened_at=NOW, regraded_at=NOW, cleared_at=None,
         sampled_at=NOW, analyte=analyte, value=Decimal("31.4"), unit="g/L", summary={"en": SECRET, "sl": SECRET},
-        rule_pack="t", late=False, superseded_by=None, code="K7F3", acknowledged_by=None, acknowledged_at=None,
+        rule_pack="t", rule_pack_status="draft", late=False, superseded_by=None, code="K7F3", acknowledged_by=None, acknowledged_at=None,
         acknowledged_version=None, acknowledgement_expires_at=None, changed_at=NOW,
     )  # fmt: skip
 

@@ -1,0 +1,19 @@
+"""Whether a rule pack holds everything the rules read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerts.thresholds import Pack, default_pack
+
+
+def lacking(pack: Pack) -> list[str]:
+    """Keys of the shipped pack that `pack` has not; with any of them missing the rules cannot run."""
+    shipped = default_pack()
+    parts: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
+        "": (shipped.limits, pack.limits), "clearing.": (shipped.clearing, pack.clearing),
+        "worsening.": (shipped.worsening, pack.worsening), "steps.": (shipped.steps, pack.steps),
+    }  # fmt: skip
+    return [
+        f"{prefix}{key}" for prefix, (wanted, given) in parts.items() for key in sorted(wanted.keys() - given.keys())
+    ]
