@@ -15,6 +15,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime | None = None
     """UTC; None means always."""
     end: datetime | None = None
+    begun_by: datetime | None = None
+    """End of the day where only the day of the start is known; None when its time is."""
     code: str = ""
     value: str = ""
     unit: str = ""

@@ -11,6 +11,8 @@ import msgspec
 from alerts.context import Context, Fact
 from schemas.patient_event import ContextEntry, Patient
 
+DAY = len("2026-03-01")
+"""A time this short is a day."""
 _SEXES = {"F": "F", "M": "M"}
 
 
@@ -68,6 +70,7 @@ def _first(demographics: Demographics, name: str) -> str:
 def _fact(entry: ContextEntry, zone: ZoneInfo) -> Fact:
     return Fact(
         kind=entry.kind, start=instant(entry.from_, zone), end=instant(entry.to, zone, last=True),
+        begun_by=instant(entry.from_, zone, last=True) if 0 < len(entry.from_) <= DAY else None,
         code=entry.code, value=entry.value, unit=entry.unit, note=entry.note,
     )  # fmt: skip
 
@@ -76,7 +79,7 @@ def instant(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime | None
     """UTC; a date alone means its local beginning, with `last` its end. None when empty. ValueError when no time."""
     if not text:
         return None
-    if len(text) <= len("2026-03-01"):
+    if len(text) <= DAY:
         day = datetime.combine(date.fromisoformat(text), time(), zone)
         return (day + timedelta(days=1, microseconds=-1) if last else day).astimezone(UTC)
     found = datetime.fromisoformat(text)
