@@ -15,6 +15,8 @@ from alerts.rule import Judgement, View
 from alerts.series import Point
 
 _TENTH = Decimal("0.1")
+LIGHT_CHAINS = frozenset({"flck", "flcl", "flc_ratio"})
+"""A change of method starts a new series."""
 
 
 def complete(view: View, judgement: Judgement) -> Judgement:
@@ -28,6 +30,11 @@ def complete(view: View, judgement: Judgement) -> Judgement:
 def span_hours(span: timedelta) -> str:
     """Hours with one decimal, as the facts carry them."""
     return str((Decimal(int(span.total_seconds())) / 3600).quantize(_TENTH))
+
+
+def comparable(earlier: Point, now: Point) -> bool:
+    """Whether a difference between the two means anything: light-chain platforms do not measure alike (analytes 4)."""
+    return now.result.analyte not in LIGHT_CHAINS or earlier.result.method == now.result.method
 
 
 def _of_slot(view: View, judgement: Judgement) -> Point | None:
@@ -50,11 +57,11 @@ def _bound(point: Point | None) -> dict[str, str]:
 
 
 def _change(view: View, judgement: Judgement, shown: Point | None) -> dict[str, str]:
-    """Against the final, exact value of the same analyte that was taken last before."""
+    """Against the final, exact value of the same analyte that was taken last before; a measured 0 is a value."""
     if shown is None or judgement.value is None or "change" in judgement.facts:
         return {}
     earlier = view.series.last_before(judgement.analyte, judgement.at)
-    before = next((p for p in earlier if p.interval.exact), None)
+    before = next((p for p in earlier if p.interval.exact is not None and comparable(p, shown)), None)
     if before is None or before.interval.exact is None:
         return {}
     return {

@@ -13,7 +13,8 @@ _MINUS_INFINITY = Decimal("-Infinity")
 def ratio(numerator: Interval, denominator: Interval) -> Interval:
     """Every quotient that is possible; a divisor that may be zero leaves the upper end open to infinity."""
     unbounded = numerator.high is None or denominator.low <= 0
-    low = Decimal(0) if not denominator.high else numerator.low / denominator.high
+    top = denominator.high
+    low = Decimal(0) if top is None or top == 0 else numerator.low / top
     high = None if numerator.high is None or denominator.low <= 0 else numerator.high / denominator.low
     return Interval(
         low,

@@ -79,7 +79,7 @@ def _with_volume(item: Item, draws: Draws) -> Refusal | None:
     ):
         return None
     volume = draws.of(item, "u24_volume")
-    if volume is None or not volume:
+    if volume is None or volume == 0:  # nothing was collected: it says nothing of a day
         return None
     item.companions.append(f"u24_volume={volume}")
     try:
@@ -156,6 +156,6 @@ def _contradiction(item: Item, draws: Draws) -> str:
 
 def _ratio_differs(ratio: Decimal, kappa: Decimal | None, lambda_: Decimal | None) -> str:
     """More than 10 % from kappa/lambda, compared without dividing."""
-    if kappa is None or not lambda_:
+    if kappa is None or lambda_ is None or lambda_ == 0:  # by nothing no ratio can be worked out
         return ""
     return "ratio_differs" if abs(ratio * lambda_ - kappa) * _HUNDRED > _RATIO_PERCENT * kappa else ""
