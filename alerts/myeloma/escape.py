@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from alerts.clone import Chain
 from alerts.condition import Node, Quantity, all_of, any_of, compare
 from alerts.intervals import difference
@@ -43,10 +45,18 @@ def kidney(pack: Pack, estimate: Quantity, usual: Interval | None) -> Node:
     low = compare(estimate, pack.limit("lc_escape.egfr"))
     if usual is None or estimate.interval is None:
         return any_of(low, name="kidney")
-    limit = pack.limit("lc_escape.egfr_fall")
-    rest = 1 - limit.value / 100
-    left = Interval(usual.low * rest, None if usual.high is None else usual.high * rest)
-    fallen = Quantity(
-        name="egfr_below_its_median", interval=difference(left, estimate.interval), results=estimate.results
-    )
-    return any_of(low, compare(fallen, limit, Decimal(0)), name="kidney")
+    return any_of(low, _fallen(pack, estimate, usual), name="kidney")
+
+
+def _fallen(pack: Pack, estimate: Quantity, usual: Interval) -> Node:
+    """The fall against its share of the median; of a median known only between bounds all that it may be."""
+    limit, known = pack.limit("lc_escape.egfr_fall"), estimate.interval
+    if known is None:
+        raise ValueError("the fall of an unknown eGFR cannot be compared")
+    share = limit.value / 100
+    if usual.exact is not None:
+        fall = msgspec.structs.replace(estimate, name="egfr_fall_from_median", interval=difference(usual, known))
+        return compare(fall, limit, usual.exact * share)
+    left = Interval(usual.low * (1 - share), None if usual.high is None else usual.high * (1 - share))
+    beyond = msgspec.structs.replace(estimate, name="egfr_below_its_median", interval=difference(left, known))
+    return compare(beyond, limit, Decimal(0))
