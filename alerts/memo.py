@@ -16,7 +16,7 @@ from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
-from alerts.stepping import Resumed, Step, Walk, settled
+from alerts.stepping import Resumed, Step, Trail, Walk, settled
 from alerts.thresholds import Clearing
 
 
@@ -40,23 +40,32 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
 
     Whatever the rule raises goes through to the caller.
     """
+    known = memo or Memo()
     if isinstance(rule.judge, Walk):
-        return _walked(view, rule, rule.judge, memo or Memo(), since)
-    kept = memo.kept if memo else None
-    said, kept = rule.judge.again(view, kept, since) if isinstance(rule.judge, Resumed) else (rule.judge(view), None)
+        kept = settled(known.steps, since)
+        fresh = rule.judge.onward(view, known.steps[kept - 1] if kept else None)
+        return _folded(view, rule, known, since, (kept, fresh))
+    if isinstance(rule.judge, Resumed):
+        before = Trail() if since is None else Trail(steps=known.steps, kept=known.kept)
+        trail = rule.judge.onward(view, before, since)
+        found = _folded(view, rule, known, since, (trail.same, trail.steps[trail.same :]))
+        return msgspec.structs.replace(found, kept=trail.kept)
+    return _afresh(view, rule, rule.judge(view), known, since)
+
+
+def _afresh(view: View, rule: Rule, said: Iterable[Judgement], known: Memo, since: datetime | None) -> Memo:
     judgements = [only_critical(view, judgement) for judgement in said]
     episodes = tuple(told_apart(fold(judgements, _clearing(view, rule))))
     return Memo(
         episodes=episodes,
-        alerts=tuple(_alerts(view, rule, episodes, memo or Memo(), since)),
+        alerts=tuple(_alerts(view, rule, episodes, known, since)),
         undetermined=open_question(rule, judgements[-1] if judgements else None),
-        kept=kept,
     )
 
 
-def _walked(view: View, rule: Rule, walk: Walk, known: Memo, since: datetime | None) -> Memo:
-    kept = settled(known.steps, since)
-    fresh = walk.onward(view, known.steps[kept - 1] if kept else None)
+def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: tuple[int, Iterable[Step]]) -> Memo:
+    """From the steps that are as they were, and those that follow."""
+    kept, fresh = found
     steps = (*known.steps[:kept], *(_as_they_may_stand(view, fresh)))
     if kept and kept == len(steps) == len(known.steps):
         return known

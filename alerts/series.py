@@ -123,6 +123,13 @@ class Series:
             return ()
         return points[bisect_right(points, time, key=_time) :]
 
+    def since(self, analyte: str, time: datetime | None) -> Sequence[Point]:
+        """Values taken at or after `time` (all when None), in collection order."""
+        points = self._points.get(analyte, ())
+        if time is None or not points:
+            return points
+        return points[bisect_left(points, time, key=_time) :]
+
     def following(self, analyte: str, time: datetime) -> Point | None:
         """The next value taken after `time`, final or not."""
         points = self._points.get(analyte, ())
@@ -134,6 +141,15 @@ class Series:
         """The earliest collection time that adding `results` can change: theirs, and those of their slots till now."""
         touched = ((r, self._versions.get(r.analyte, {}).get(r.slot, {})) for r in results)
         return min((one.collected_at for result, known in touched for one in (result, *known.values())), default=None)
+
+    def until(self, time: datetime) -> Series:
+        """The series with the values taken up to and at `time` only; versions and winners are those of today."""
+        new = Series()
+        new._versions, new._measurements = self._versions, self._measurements
+        new._points = {name: points[: bisect_right(points, time, key=_time)] for name, points in self._points.items()}
+        waiting = (name for name in self._preliminary if any(p.preliminary for p in new._points[name]))
+        new._preliminary = frozenset(waiting)
+        return new
 
     def before(self, analyte: str, time: datetime, within: timedelta | None = None) -> Sequence[Point]:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""

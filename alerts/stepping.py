@@ -17,7 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from alerts.rule import Judgement, View
 
-_until = attrgetter("until")
+_at, _until = attrgetter("at"), attrgetter("until")
 AHEAD = timedelta(hours=72)
 """No step looks further ahead than a draw beside a draw beside the sample (24 h each), or it says so (`until`)."""
 
@@ -42,6 +42,11 @@ class Step(msgspec.Struct, frozen=True):
 def settled(steps: Sequence[Step], since: datetime | None) -> int:
     """How many of the steps, from the first on, a change from `since` on cannot reach."""
     return 0 if since is None else bisect_left(steps, since, key=_until)
+
+
+def up_to(items: Sequence[Any], since: datetime | None, key: Callable[[Any], datetime] = _at) -> int:
+    """How many of the items, which are in collection order, were taken before `since`; none when None."""
+    return 0 if since is None else bisect_left(items, since, key=key)
 
 
 class Walk:
@@ -82,21 +87,41 @@ class Walk:
         return sorted(set(times)) if len(found) > 1 else times
 
 
-class Resumed:
-    """A judge over the whole history that keeps what it worked out on the way; calling it starts from nothing."""
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a `Resumed` rule has come."""
 
-    def __init__(
-        self,
-        judge: Callable[[View, Any], tuple[list[Judgement], Any]],
-        nothing: Any,
-        up_to: Callable[[Any, datetime | None], Any],
-    ) -> None:
-        self._judge, self._nothing, self._up_to = judge, nothing, up_to
+    steps: tuple[Step, ...] = ()
+    same: int = 0
+    """So many steps, from the first on, are those of the trail it was taken up from."""
+    kept: Any = None
+    """What the rule worked out on the way and needs to go on."""
+
+    def onward(self, since: datetime | None, go: Callable[[Any], Iterable[Step]], kept: Any) -> Trail:
+        """Anew from `since` on (from the start when None): `go` takes the state before it and gives the steps."""
+        same = up_to(self.steps, since)
+        state = self.steps[same - 1].state if same else None
+        return Trail(steps=(*self.steps[:same], *go(state)), same=same, kept=kept)
+
+
+class Resumed:
+    """A judge that works out for itself from where on it must look again; calling it starts from nothing."""
+
+    def __init__(self, onward: Callable[[View, Trail, datetime | None], Trail]) -> None:
+        self.onward = onward
+        """The trail of the view, taken up from an earlier one; what was taken before the given time is as it was."""
 
     def __call__(self, view: View) -> list[Judgement]:
         """All judgements of the patient in collection order."""
-        return self._judge(view, self._nothing)[0]
+        steps = self.onward(view, Trail(), None).steps
+        return [step.judgement for step in steps if step.judgement is not None]
 
-    def again(self, view: View, kept: Any, since: datetime | None) -> tuple[list[Judgement], Any]:
-        """The judgements, and what to keep; `kept` as it came out last, of which only what `since` leaves is used."""
-        return self._judge(view, self._nothing if kept is None else self._up_to(kept, since))
+
+def steps_at(at: datetime, state: Any, judgements: Sequence[Judgement]) -> list[Step]:
+    """The steps of one collection time of a `Resumed` rule, which may have several judgements there, or none."""
+    return [Step(at, state, judgement, at + AHEAD) for judgement in judgements or (None,)]
+
+
+def earliest(*times: datetime | None) -> datetime | None:
+    """The first of several times from which on something is new; None, from the start, goes before all."""
+    known = [time for time in times if time is not None]
+    return min(known) if len(known) == len(times) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -21,12 +22,21 @@ from alerts.myeloma.readings import Component, Reading
 from alerts.myeloma.steps import KINDS, Rung, Step, Tests, is_open, is_true
 from alerts.thresholds import Pack
 
+_GIVEN = frozenset({"_pack", "_kind", "_component", "_starts", "_type_at"})
+State = dict[str, Any]
+"""How a course stands after a reading, to be taken up again later; what it holds is replaced, never changed."""
+
 
 class Course:
-    """The fold; `step` takes readings in collection order."""
+    """The fold; `take` takes readings in collection order."""
 
     def __init__(
-        self, pack: Pack, component: Component, starts: Sequence[datetime], kind_at: Callable[[datetime], PatientType]
+        self,
+        pack: Pack,
+        component: Component,
+        starts: Sequence[datetime],
+        kind_at: Callable[[datetime], PatientType],
+        state: State | None = None,
     ) -> None:
         self._pack, self._kind, self._component = pack, KINDS[component], component
         self._starts, self._type_at = starts, kind_at
@@ -35,10 +45,25 @@ class Course:
         self._last: Tests | None = None
         self._old: Tests | None = None
         self._pd_at: datetime | None = None
-        self._by: set[str] = set()
+        self._by: frozenset[str] = frozenset()
         self._unmet_since: datetime | None = None
         self._crossed = False
         self._rebased = False
+        self._method = ""
+        self.__dict__.update(state or {})
+
+    @property
+    def state(self) -> State:
+        """As it stands."""
+        return {name: value for name, value in self.__dict__.items() if name not in _GIVEN}
+
+    def take(self, reading: Reading) -> Step | None:
+        """`step`, but a change of the light-chain method starts a new series (analytes 4)."""
+        method = reading.point.result.method
+        if reading.abnormal is not None and _differs(self._method, method):
+            self.rebase()
+        self._method = method or self._method
+        return self.step(reading)
 
     def step(self, reading: Reading) -> Step | None:
         """What this reading makes of it; None for one that says nothing (a baseline, a fall after plasma exchange)."""
@@ -64,7 +89,7 @@ class Course:
             return
         self._old = self._last if self._pd_at is None else None
         self._line, self._last, self._pd_at, self._unmet_since = line, None, None, None
-        self._by, self._crossed = set(), True
+        self._by, self._crossed = frozenset(), True
         self._nadir = Nadir.start(self._nadir.previous) if self._nadir else None
 
     def _begin(self, reading: Reading) -> Step | None:
@@ -173,34 +198,13 @@ class Course:
             self._unmet_since = self._unmet_since or tests.reading.at
             span = timedelta(hours=int(self._pack["relapse.clear_hours"]))
             if self._unmet_since < tests.reading.at and tests.reading.at - self._unmet_since >= span:
-                self._by = set()
+                self._by = frozenset()
         if self._by:
             return Rung.SIGNIFICANT
         return Rung.POSSIBLE if tests.basis else Rung.NONE
 
     def _not_imwg(self, tests: Tests) -> bool:
         return is_open(tests.confirmed) and self._type_at(tests.reading.at) is PatientType.NON_MEASURABLE
-
-
-def course(
-    pack: Pack,
-    found: Sequence[Reading],
-    starts: Sequence[datetime],
-    type_at: Callable[[datetime], PatientType],
-) -> list[Step]:
-    """All steps of one component; a change of the light-chain method starts a new series (analytes 4)."""
-    steps: list[Step] = []
-    fold: Course | None = None
-    method = ""
-    for reading in found:
-        changed = reading.abnormal is not None and _differs(method, reading.point.result.method)
-        fold = fold or Course(pack, reading.component, starts, type_at)
-        if changed:
-            fold.rebase()
-        method = reading.point.result.method or method
-        step = fold.step(reading)
-        steps += [step] if step else []
-    return steps
 
 
 def _below(floor: Decimal, lowest: Interval, value: Interval) -> bool:

@@ -5,6 +5,8 @@ A change of method starts a new series, because platforms are not interchangeabl
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -16,6 +18,7 @@ from alerts.logic import Interval, Truth
 from alerts.myeloma.readings import Reading, evaluable, one_a_specimen, post_exchange
 from alerts.rule import View
 from alerts.series import Point
+from alerts.stepping import up_to
 from alerts.thresholds import Pack
 
 
@@ -24,6 +27,11 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
     kappa: Point
     lambda_: Point
+
+    @property
+    def at(self) -> datetime:
+        """When it was drawn, by kappa."""
+        return self.kappa.at
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -48,40 +56,87 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         return difference(self.involved(chain).interval, self.uninvolved(chain).interval)
 
 
-def pairs(view: View) -> list[Pair]:
+class Draws(msgspec.Struct, frozen=True, kw_only=True):
     """Both chains of one draw (same time, else same specimen), one a specimen, in collection order."""
-    lambdas = [p for p in view.series.points("flcl") if evaluable(p)]
-    by_time = {p.at: p for p in lambdas}
-    by_specimen = {p.result.specimen: p for p in lambdas if p.result.specimen}
-    found = []
-    for kappa in one_a_specimen(p for p in view.series.points("flck") if evaluable(p)):
-        partner = by_time.get(kappa.at) or by_specimen.get(kappa.result.specimen)
+
+    pairs: tuple[Pair, ...] = ()
+    kappas: tuple[Point, ...] = ()
+    specimens: tuple[str, ...] = ()
+    """Of each kappa."""
+    lambdas: tuple[Point, ...] = ()
+    since: datetime | None = None
+    """From which kappa on pairs were put together anew: a lambda taken later may be of an earlier kappa's specimen."""
+
+    def onward(self, view: View, since: datetime | None = None) -> Draws:
+        """With what the view has from `since` on."""
+        new = {name: [p for p in view.series.since(name, since) if evaluable(p)] for name in ("flck", "flcl")}
+        same, old = up_to(self.kappas, since), up_to(self.lambdas, since)
+        if not any(new.values()) and same == len(self.kappas) and old == len(self.lambdas):
+            return self
+        seen = self.specimens[:same]
+        fresh = one_a_specimen(new["flck"], seen)
+        kappas, lambdas = (*self.kappas[:same], *fresh), (*self.lambdas[:old], *new["flcl"])
+        moved = {p.result.specimen for p in (*self.lambdas[old:], *new["flcl"])}
+        first = min((seen.index(specimen) for specimen in moved if specimen and specimen in seen), default=same)
+        since = since if first == same else kappas[first].at
+        return Draws(
+            pairs=(*self.pairs[: up_to(self.pairs, since)], *_paired(view, kappas[first:], lambdas)),
+            kappas=kappas,
+            specimens=(*seen, *(point.result.specimen for point in fresh)),
+            lambdas=lambdas,
+            since=since,
+        )
+
+
+def _paired(view: View, kappas: Iterable[Point], lambdas: Sequence[Point]) -> Iterator[Pair]:
+    for kappa in kappas:
+        partner = view.series.at("flcl", kappa.at)
+        if partner is None or not evaluable(partner):
+            specimen = kappa.result.specimen
+            same = (p for p in reversed(lambdas) if specimen and p.result.specimen == specimen)
+            partner = next(same, None)
         if partner is not None:
-            found.append(Pair(kappa=kappa, lambda_=partner))
-    return found
+            yield Pair(kappa=kappa, lambda_=partner)
 
 
-def unpaired(view: View) -> list[tuple[Point, str]]:
-    """Chains whose partner is missing, with the analyte that is missing."""
-    known = {r for pair in pairs(view) for r in pair.results}
+def unpaired(view: View, found: Sequence[Pair], since: datetime | None) -> list[tuple[Point, str]]:
+    """Chains taken from `since` on whose partner is missing, with the analyte that is missing."""
     return [
         (point, missing)
         for analyte, missing in (("flck", "flcl"), ("flcl", "flck"))
-        for point in view.series.points(analyte)
-        if evaluable(point) and point.result.result_id not in known and not _twin(view, point, missing)
+        for point in view.series.since(analyte, since)
+        if evaluable(point) and view.series.at(missing, point.at) is None and not _in_a_pair(point, found)
     ]
 
 
-def _twin(view: View, point: Point, other: str) -> bool:
-    return view.series.at(other, point.at) is not None
+def unpaired_since(before: Sequence[Pair], now: Sequence[Pair], since: datetime | None) -> datetime | None:
+    """From where on other chains may be unpaired than before, when pairs of a kappa taken from `since` on differ."""
+    anew = (pair.lambda_.at for found in (before, now) for pair in found[up_to(found, since) :])
+    return since and min(since, *anew, since)
 
 
-def involved_chain(view: View, found: list[Pair]) -> Chain | None:
+def _in_a_pair(point: Point, found: Iterable[Pair]) -> bool:
+    return any(point.result.result_id in pair.results for pair in found)
+
+
+class Involved(msgspec.Struct, frozen=True, kw_only=True):
     """The clone's chain, one for the whole history: as `alerts.clone` names it at the first draw that can tell."""
-    if not found:
-        return None
-    named = light_chain(view, found[0].kappa.at)
-    return named or next((side for pair in found if (side := side_of(view.pack, pair.ratio))), None)
+
+    chain: Chain | None = None
+    at: datetime | None = None
+    """When that draw was."""
+
+    def onward(self, view: View, found: Sequence[Pair], since: datetime | None = None) -> Involved:
+        """Where the draws before `since` are those it was named by."""
+        if self.at is not None and since is not None and self.at < since:
+            return self
+        if found and (since is None or found[0].kappa.at >= since):
+            named = light_chain(view, found[0].kappa.at)
+            if named:
+                return Involved(chain=named, at=found[0].kappa.at)
+        later = found[0 if self.at else up_to(found, since) :]
+        sides = ((side_of(view.pack, pair.ratio), pair.kappa.at) for pair in later)
+        return next((Involved(chain=side, at=at) for side, at in sides if side), Involved())
 
 
 def side_of(pack: Pack, quotient: Interval) -> Chain | None:
@@ -97,19 +152,14 @@ def abnormal(pack: Pack, chain: Chain, quotient: Interval, results: tuple[str, .
                    pack.limit(f"clone.{chain}_ratio"))  # fmt: skip
 
 
-def flc_readings(
-    view: View, found: list[Pair], chain: Chain, component: Literal["dflc", "involved_flc"]
-) -> list[Reading]:
-    """Difference or involved chain as readings, with the ratio beside them."""
-    return [
-        Reading(
-            component=component,
-            at=pair.kappa.at,
-            interval=pair.dflc(chain) if component == "dflc" else pair.involved(chain).interval,
-            point=pair.involved(chain),
-            results=pair.results,
-            post_exchange=post_exchange(view, pair.kappa.at),
-            abnormal=pair.ratio,
-        )
-        for pair in found
-    ]
+def flc_reading(view: View, pair: Pair, chain: Chain, component: Literal["dflc", "involved_flc"]) -> Reading:
+    """Difference or involved chain as a reading, with the ratio beside it."""
+    return Reading(
+        component=component,
+        at=pair.kappa.at,
+        interval=pair.dflc(chain) if component == "dflc" else pair.involved(chain).interval,
+        point=pair.involved(chain),
+        results=pair.results,
+        post_exchange=post_exchange(view, pair.kappa.at),
+        abnormal=pair.ratio,
+    )

@@ -40,14 +40,31 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     organ_step: Step | None = None
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The ladder at one moment, to be taken up again later."""
+
+    findings: tuple[Finding, ...] = ()
+    """Organ findings that may still be near a later sample."""
+    held: dict[Component, Held] = {}
+    confirmed_by_clinician: bool = False
+
+
 class Ladder:
     """The components in force."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, standing: Standing | None = None) -> None:
         self._window = timedelta(days=int(pack["relapse.organ_days"]) + 1)
-        self._findings: list[Finding] = []
-        self.held: dict[Component, Held] = {}
-        self.confirmed_by_clinician = False
+        known = standing or Standing()
+        self._findings = known.findings
+        self.held = dict(known.held)
+        self.confirmed_by_clinician = known.confirmed_by_clinician
+
+    @property
+    def standing(self) -> Standing:
+        """As it stands."""
+        return Standing(
+            findings=self._findings, held=dict(self.held), confirmed_by_clinician=self.confirmed_by_clinician
+        )
 
     @property
     def level(self) -> str:
@@ -85,7 +102,8 @@ class Ladder:
 
     def find(self, finding: Finding) -> bool:
         """Take an organ finding; TRUE when it changes anything."""
-        self._findings.append(finding)
+        start = bisect_left(self._findings, finding.at - self._window, key=_time)
+        self._findings = (*self._findings[start:], finding)
         changed = False
         for component, held in self.held.items():
             if held.organ is None and self._within(held.met.reading.at, finding.at):

@@ -7,9 +7,13 @@ measurable: serum or urine M as soon as either ever was, else the light chains (
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
+from typing import TypeVar
+
+import msgspec
 
 from alerts.clone import Chain
 from alerts.logic import Truth
@@ -17,7 +21,11 @@ from alerts.myeloma.flc import Pair, abnormal
 from alerts.myeloma.lines import line_of, line_starts
 from alerts.myeloma.readings import Reading
 from alerts.rule import View
+from alerts.stepping import up_to
 from alerts.thresholds import Pack
+
+T = TypeVar("T", Reading, Pair)
+_time = itemgetter(0)
 
 
 class PatientType(StrEnum):
@@ -37,39 +45,84 @@ def patient_type(*, serum: bool, urine: bool, flc: bool) -> PatientType:
     return PatientType.FLC_ONLY if flc else PatientType.NON_MEASURABLE
 
 
+class _Measured(msgspec.Struct, frozen=True):
+    """Of one component: when it was taken and whether it was measurable then."""
+
+    items: tuple[tuple[datetime, bool], ...] = ()
+    first: datetime | None = None
+    """When it was first measurable."""
+
+    def onward(self, taken: Sequence[T], since: datetime | None, met: Callable[[T], bool]) -> _Measured:
+        """With what was taken from `since` on; the rest is as it was."""
+        same: int = up_to(self.items, since, _time)
+        items = (*self.items[:same], *((one.at, met(one)) for one in taken[same:]))
+        held = self.first is not None and since is not None and self.first < since
+        return _Measured(items, self.first if held else next((at for at, ok in items[same:] if ok), None))
+
+    def baseline(self, start: datetime) -> bool:
+        """Whether the last value up to the start was measurable, else the first after it."""
+        index = bisect_right(self.items, start, key=_time) - 1
+        return self.items[max(index, 0)][1] if self.items else False
+
+
 class Types:
     """The type in force at any moment."""
 
     def __init__(
-        self, view: View, serum: Sequence[Reading], urine: Sequence[Reading], light: Sequence[Pair], chain: Chain | None
+        self,
+        view: View,
+        serum: Sequence[Reading],
+        urine: Sequence[Reading],
+        light: Sequence[Pair],
+        chain: Chain | None,
+        known: Types | None = None,
+        since: datetime | None = None,
     ) -> None:
-        pack = view.pack
+        """What was taken before `since` and the chain are as they were in `known`."""
         self._view, self._starts = view, line_starts(view)
-        self._serum = [(r.at, _reaches(pack, "relapse.measurable_serum", r)) for r in serum]
-        self._urine = [(r.at, _reaches(pack, "relapse.measurable_urine", r)) for r in urine]
-        self._light = [(p.kappa.at, chain is not None and flc_measurable(pack, p, chain)) for p in light]
+        old = known.measured if known else (_Measured(), _Measured(), _Measured())
+        at, pack = since if known else None, view.pack
+        self.measured: tuple[_Measured, _Measured, _Measured] = (
+            old[0].onward(serum, at, lambda reading: _reaches(pack, "relapse.measurable_serum", reading)),
+            old[1].onward(urine, at, lambda reading: _reaches(pack, "relapse.measurable_urine", reading)),
+            old[2].onward(light, at, lambda pair: chain is not None and flc_measurable(pack, pair, chain)),
+        )
         self._lines: dict[int, PatientType] = {}
-        self._first = [next((at for at, met in c if met), None) for c in (self._serum, self._urine, self._light)]
 
     def at(self, when: datetime) -> PatientType:
         """The type of the line that a sample taken then is judged in."""
-        stated = [_stated(entry.code or entry.value) for entry in self._view.context.active("patient_type", when)]
-        known = [kind for kind in stated if kind is not None]
-        if known:
-            return known[-1]
+        stated = stated_type(self._view, when)
+        if stated is not None:
+            return stated
         line = line_of(self._starts, when)
         return self._of_line(line) if line else self._so_far(when)
 
+    @property
+    def turns(self) -> list[datetime]:
+        """When the type may become another one without an entry in the context."""
+        return [component.first for component in self.measured if component.first is not None]
+
+    @property
+    def lines(self) -> list[PatientType]:
+        """Of every known line of therapy."""
+        return [self._of_line(number) for number in range(1, len(self._starts) + 1)]
+
     def _so_far(self, when: datetime) -> PatientType:
-        serum, urine, flc = (first is not None and first <= when for first in self._first)
+        serum, urine, flc = (c.first is not None and c.first <= when for c in self.measured)
         return patient_type(serum=serum, urine=urine, flc=flc)
 
     def _of_line(self, line: int) -> PatientType:
         if line not in self._lines:
             start = self._starts[line - 1]
-            serum, urine, flc = (_baseline(c, start) for c in (self._serum, self._urine, self._light))
+            serum, urine, flc = (component.baseline(start) for component in self.measured)
             self._lines[line] = patient_type(serum=serum, urine=urine, flc=flc)
         return self._lines[line]
+
+
+def stated_type(view: View, when: datetime) -> PatientType | None:
+    """As entered in the context for that moment; None when nobody did."""
+    stated = (_stated(entry.code or entry.value) for entry in view.context.active("patient_type", when))
+    return next(reversed([kind for kind in stated if kind is not None]), None)
 
 
 def flc_measurable(pack: Pack, pair: Pair, chain: Chain) -> bool:
@@ -84,16 +137,6 @@ def _reaches(pack: Pack, key: str, reading: Reading) -> bool:
     return reading.interval.test(limit.operator, limit.value) is Truth.TRUE
 
 
-def _baseline(component: Sequence[tuple[datetime, bool]], start: datetime) -> bool:
-    """Whether the last value up to the start was measurable, else the first after it."""
-    index = bisect_right(component, start, key=_time) - 1
-    return component[max(index, 0)][1] if component else False
-
-
 def _stated(text: str) -> PatientType | None:
     name = text.strip().upper()
     return PatientType(name) if name in PatientType.__members__ else None
-
-
-def _time(item: tuple[datetime, bool]) -> datetime:
-    return item[0]

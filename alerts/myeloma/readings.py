@@ -6,7 +6,7 @@ compared with IMWG limits are no readings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -18,6 +18,7 @@ from alerts.logic import Interval
 from alerts.rule import View
 from alerts.samples import hours, shown, since
 from alerts.series import Point
+from alerts.stepping import up_to
 
 Component = Literal["serum", "urine", "dflc", "involved_flc"]
 ANALYTES: dict[str, str] = {"serum": "mspike", "urine": "umprot"}
@@ -60,27 +61,49 @@ def evaluable(point: Point) -> bool:
     return not point.preliminary and result.interval is not None and result.quality != "NOT_FOR_IMWG"
 
 
-def readings(view: View, component: Literal["serum", "urine"]) -> list[Reading]:
+class Readings(msgspec.Struct, frozen=True, kw_only=True):
     """Serum or urine M, one a specimen: of several results of a specimen the first counts."""
-    found = (p for p in view.series.points(ANALYTES[component]) if evaluable(p))
-    return [
-        Reading(
-            component=component,
+
+    component: Literal["serum", "urine"]
+    items: tuple[Reading, ...] = ()
+    specimens: tuple[str, ...] = ()
+    """Of each item."""
+
+    def onward(self, view: View, since: datetime | None = None) -> Readings:
+        """With what the view has from `since` on, of which nothing else is kept."""
+        points, same = view.series.since(ANALYTES[self.component], since), up_to(self.items, since)
+        if not points and same == len(self.items):
+            return self
+        new = one_a_specimen((p for p in points if evaluable(p)), self.specimens[:same])
+        return Readings(
+            component=self.component,
+            items=(*self.items[:same], *(self._reading(view, point) for point in new)),
+            specimens=(*self.specimens[:same], *(point.result.specimen for point in new)),
+        )
+
+    def _reading(self, view: View, point: Point) -> Reading:
+        return Reading(
+            component=self.component,
             at=point.at,
             interval=point.interval,
             point=point,
             results=(point.result.result_id,),
             post_exchange=post_exchange(view, point.at),
         )
-        for point in one_a_specimen(found)
-    ]
 
 
-def one_a_specimen(points: Iterable[Point]) -> list[Point]:
-    """Points without those whose specimen was already seen; an unnamed specimen is its own."""
+def readings(view: View, component: Literal["serum", "urine"]) -> tuple[Reading, ...]:
+    """All of one component."""
+    return Readings(component=component).onward(view).items
+
+
+def one_a_specimen(points: Iterable[Point], seen: Collection[str] = ()) -> list[Point]:
+    """Points without those whose specimen was `seen` or already comes before; an unnamed specimen is its own."""
     first: dict[str, Point] = {}
     for point in points:
-        first.setdefault(point.result.specimen or f"@{point.at.isoformat()}", point)
+        specimen = point.result.specimen
+        if not specimen or specimen not in seen:
+            first.setdefault(specimen or f"@{point.at.isoformat()}", point)
     return list(first.values())
 
 

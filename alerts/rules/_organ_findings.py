@@ -16,7 +16,7 @@ from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import ca_high, hb_drop, hb_halo, hv, ren_halo, ren_rise
 from alerts.severity import Severity
-from alerts.stepping import Step, Walk, settled
+from alerts.stepping import Step, Walk, settled, up_to
 
 SIBLINGS: tuple[Rule, ...] = (
     ca_high.RULE, ren_halo.RULE, ren_rise.RULE, hb_halo.RULE, hb_drop.RULE, hv.RULE,
@@ -27,20 +27,22 @@ Known = dict[str, tuple[Step, ...]]
 """The steps of each sibling so far; only those that meet its condition keep their judgement."""
 
 
-def up_to(known: Known, since: datetime | None) -> Known:
-    """What a change from `since` on leaves as it was."""
-    return {name: steps[: settled(steps, since)] for name, steps in known.items()}
+def onward(view: View, known: Known, since: datetime | None) -> tuple[Known, datetime | None]:
+    """The siblings' steps now, and from where on they may differ from `known`: None when from the start."""
+    now = {rule.name: _onward(view, rule, known.get(rule.name, ()), since) for rule in SIBLINGS}
+    anew = [
+        steps[settled(steps, since)].at
+        for steps in (*known.values(), *now.values())
+        if settled(steps, since) < len(steps)
+    ]
+    return now, min(anew, default=since) if known else None
 
 
-def onward(view: View, known: Known) -> Known:
-    """The siblings' steps of the whole history, taken up where `known` ends."""
-    return {rule.name: _onward(view, rule, known.get(rule.name, ())) for rule in SIBLINGS}
-
-
-def _onward(view: View, rule: Rule, known: tuple[Step, ...]) -> tuple[Step, ...]:
+def _onward(view: View, rule: Rule, known: tuple[Step, ...], since: datetime | None) -> tuple[Step, ...]:
     if not isinstance(rule.judge, Walk):
         raise TypeError(f"{rule.name} cannot be followed: it is judged over the whole history, not by steps")
-    return (*known, *(_lean(step) for step in rule.judge.onward(view, known[-1] if known else None)))
+    same = known[: settled(known, since)]
+    return (*same, *(_lean(step) for step in rule.judge.onward(view, same[-1] if same else None)))
 
 
 def _lean(step: Step) -> Step:
@@ -48,12 +50,12 @@ def _lean(step: Step) -> Step:
     return step if met else msgspec.structs.replace(step, judgement=None)
 
 
-def findings(view: View, known: Known) -> list[Finding]:
-    """Every finding of the patient that rests on final values, in collection order."""
+def findings(view: View, known: Known, since: datetime | None) -> list[Finding]:
+    """Every finding from `since` on that rests on final values, in collection order."""
     found = [
         Finding(name=name, at=step.judgement.at, slot=step.judgement.slot, node=step.judgement.node)
         for steps in known.values()
-        for step in steps
+        for step in steps[up_to(steps, since) :]
         if step.judgement is not None and (name := _name(only_critical(view, step.judgement)))
     ]
     return sorted(found, key=lambda finding: (finding.at, finding.name))

@@ -7,23 +7,24 @@ progression never ends by itself: a correction withdraws it, a clinician closes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.logic import Truth
-from alerts.myeloma.disease import Disease, courses, disease
-from alerts.myeloma.flc import unpaired
-from alerts.myeloma.ladder import Finding, Held, Ladder
+from alerts.myeloma.disease import Disease, taken_up
+from alerts.myeloma.flc import unpaired, unpaired_since
+from alerts.myeloma.ladder import Finding, Held, Ladder, Standing
 from alerts.myeloma.notes import facts
 from alerts.myeloma.steps import Rung, Step
 from alerts.rule import Judgement, Rule, View
-from alerts.rules._organ_findings import SIBLINGS, Known, findings, onward, up_to
+from alerts.rules._organ_findings import SIBLINGS, Known, findings, onward
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import Resumed
+from alerts.stepping import Resumed, Trail, earliest, steps_at
+from alerts.stepping import Step as Judged
 
 SEVERITY = {
     "BIO_POSSIBLE": Severity.LOW,
@@ -47,39 +48,62 @@ class _Moment(msgspec.Struct, kw_only=True):
     unusable: list[tuple[Point, str]] = []
 
 
-def _again(view: View, organs: Known) -> tuple[list[Judgement], Known]:
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier evaluation worked out."""
+
+    disease: Disease | None = None
+    organs: Known = {}
+
+
+def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a collection time of a component, and one where an organ finding or a verdict changes the rung.
 
     The organ rules are followed from the first sample that meets a criterion on.
     """
-    known = disease(view)
-    steps = [step for found in courses(view).values() for step in found]
-    met = any(step.met for step in steps)
-    organs = onward(view, organs) if met else organs
-    moments = _moments(view, steps, findings(view, organs) if met else [], known)
-    ladder, judgements = Ladder(view.pack), []
-    for at in sorted(moments):
-        judgements += _at(view, ladder, at, moments[at])
-    return judgements, organs
+    kept = known.kept or _Kept()
+    now, at = taken_up(view, kept.disease, since)
+    organs, organs_at = kept.organs, since
+    if organs or any(step.met for step in _steps(now, at)):
+        organs, organs_at = onward(view, organs, since)
+    at = earliest(organs_at, unpaired_since(kept.disease.light if kept.disease else (), now.light, at))
+
+    def moments(standing: Standing | None) -> Iterator[Judged]:
+        ladder, found = Ladder(view.pack, standing), _moments(view, now, organs, at)
+        for time in sorted(found):
+            judgements = _at(view, ladder, time, found[time])
+            yield from steps_at(time, ladder.standing, judgements)
+
+    return known.onward(at, moments, _Kept(disease=now, organs=organs))
 
 
-def _moments(view: View, steps: Iterable[Step], organs: Iterable[Finding], known: Disease) -> dict[datetime, _Moment]:
+def _steps(known: Disease, since: datetime | None) -> list[Step]:
+    """Of all components, serum M first."""
+    return [step for told in known.told.values() for step in told.steps_since(since)]
+
+
+def _moments(view: View, known: Disease, organs: Known, since: datetime | None) -> dict[datetime, _Moment]:
     moments: dict[datetime, _Moment] = {}
-    for step in steps:
+    for step in _steps(known, since):
         moments.setdefault(step.reading.at, _Moment()).steps.append(step)
-    for organ in organs:
+    for organ in findings(view, organs, since):
         moments.setdefault(organ.at, _Moment()).findings.append(organ)
-    for entry in view.context.of("verdict"):
-        if entry.start is not None and {entry.code.upper(), entry.value.upper()} & VERDICTS:
-            moments.setdefault(entry.start, _Moment()).verdict = True
-    for point, missing in [*_urine_unusable(view), *(unpaired(view) if known.chain or not known.light else ())]:
+    for at in _verdicts(view):
+        if since is None or at >= since:
+            moments.setdefault(at, _Moment()).verdict = True
+    lonely = unpaired(view, known.light, since) if known.chain or not known.light else ()
+    for point, missing in [*_urine_unusable(view, since), *lonely]:
         moments.setdefault(point.at, _Moment()).unusable.append((point, missing))
     return moments
 
 
-def _urine_unusable(view: View) -> list[tuple[Point, str]]:
+def _verdicts(view: View) -> list[datetime]:
+    said = view.context.of("verdict")
+    return [v.start for v in said if v.start is not None and {v.code.upper(), v.value.upper()} & VERDICTS]
+
+
+def _urine_unusable(view: View, since: datetime | None) -> list[tuple[Point, str]]:
     """Urine M without a 24 h volume, or as a ratio to creatinine: shown, never compared (analytes 2)."""
-    return [(p, "u24_volume") for p in view.series.points("umprot") if p.result.quality == "NOT_FOR_IMWG"]
+    return [(p, "u24_volume") for p in view.series.since("umprot", since) if p.result.quality == "NOT_FOR_IMWG"]
 
 
 def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judgement]:
@@ -210,6 +234,6 @@ RULE = Rule(
     name="BIO",
     family="relapse",
     inputs=frozenset({"mspike", "umprot", "flck", "flcl", "sife"}).union(*(rule.inputs for rule in SIBLINGS)),
-    judge=Resumed(_again, {}, up_to),
+    judge=Resumed(_onward),
     delivery="working_hours",
 )

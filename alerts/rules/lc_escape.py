@@ -7,7 +7,9 @@ becomes impaired. Ends with the next evaluable sample that does not meet it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import msgspec
 
@@ -15,39 +17,37 @@ from alerts.condition import Node, Quantity, all_of, fact
 from alerts.egfr import estimated
 from alerts.intervals import median
 from alerts.logic import Truth, negate
-from alerts.myeloma.disease import Disease, courses, disease
+from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.escape import escape, kidney
 from alerts.myeloma.notes import shown as written
 from alerts.myeloma.patient_type import PatientType
 from alerts.myeloma.steps import Step
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
+from alerts.stepping import Resumed, Trail, earliest, steps_at
+from alerts.stepping import Step as Judged
 
 
-def judge(view: View) -> list[Judgement]:
+def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a draw of both light chains."""
-    known = disease(view)
-    found = courses(view)
-    serum = found["serum"]
-    progressed = min((step.pd_at for step in serum if step.pd_at), default=None)
-    judgements: list[Judgement] = []
-    last: Node | None = None
-    for step in found.get("dflc", ()):
-        judgement, node = _judge(view, known, step, last, _in_pd(serum, step.reading.at) if progressed else False)
-        judgements.append(judgement)
-        silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
-        last = last if silent else node
-    return judgements
+    now, at = taken_up(view, known.kept, since)
+    serum = now.told["serum"].steps
+    at = earliest(at, since)
+
+    def draws(last: Node | None) -> Iterator[Judged]:
+        for step in now.told["dflc"].steps_since(at) if "dflc" in now.told else ():
+            judgement, node = _judge(view, now, step, last, _in_pd(serum, step.reading.at))
+            silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
+            last = last if silent else node
+            yield from steps_at(step.reading.at, last, [judgement])
+
+    return known.onward(at, draws, now)
 
 
-def _in_pd(serum: list[Step], at: datetime) -> bool:
+def _in_pd(serum: Sequence[Step], at: datetime) -> bool:
     """Serum M is in confirmed progression by then: BIO carries it."""
-    index = bisect_right(serum, at, key=_time) - 1
+    index = bisect_right(serum, at, key=attrgetter("reading.at")) - 1
     return index >= 0 and serum[index].pd_at is not None
-
-
-def _time(step: Step) -> datetime:
-    return step.reading.at
 
 
 def _judge(view: View, known: Disease, step: Step, last: Node | None, in_pd: bool) -> tuple[Judgement, Node]:
@@ -124,6 +124,6 @@ RULE = Rule(
     name="LC_ESCAPE",
     family="relapse",
     inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat"}),
-    judge=judge,
+    judge=Resumed(_onward),
     delivery="working_hours",
 )
