@@ -5,7 +5,7 @@ A rule builds its tree with `compare`, `all_of`, `any_of` and `fact`; the tree i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -66,6 +66,15 @@ def any_of(*children: Node, name: str = "") -> Node:
     return Node(kind="any", name=name, truth=any_true([c.truth for c in children]), children=children)
 
 
+def graded(limits: Iterable[Node], name: str) -> Node:
+    """Grades of one quantity, worst first, the rule's own limit last: those that are met or open, else the own limit.
+
+    With every grade in the tree, what would stop the alert is said of the alert and not of its grade.
+    """
+    ordered = list(limits)
+    return any_of(*([node for node in ordered if node.truth is not Truth.FALSE] or ordered[-1:]), name=name)
+
+
 def fact(name: str, truth: Truth, results: Sequence[str] = ()) -> Node:
     """Something known without a number: a symptom, an immunofixation."""
     return Node(kind="fact", name=name, truth=truth, results=tuple(results))
@@ -79,4 +88,4 @@ def used_results(node: Node) -> tuple[str, ...]:
     return tuple(own)
 
 
-__all__ = ["Node", "Operator", "Quantity", "all_of", "any_of", "compare", "fact", "used_results"]
+__all__ = ["Node", "Operator", "Quantity", "all_of", "any_of", "compare", "fact", "graded", "used_results"]

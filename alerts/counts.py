@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.condition import any_of, compare
+from alerts.condition import compare, graded
 from alerts.logic import Truth
 from alerts.rule import Judgement, View, at_samples
 from alerts.samples import quantity, shown
@@ -40,7 +40,7 @@ def _judge(view: View, kind: Low, at: datetime) -> Judgement | None:
         return None
     limits = {key: compare(quantity(point), view.pack.limit(key)) for key in kind.grades}
     reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
-    node = any_of(limits[reached or list(limits)[-1]], name=kind.rule.lower())
+    node = graded(limits.values(), kind.rule.lower())
     unknown = node.truth is Truth.INDETERMINATE
     clear = view.pack.limit(kind.clear)
     return Judgement(

@@ -70,7 +70,7 @@ def _judge(view: View, drawn: Draw, after: datetime | None) -> Judgement:
         at=drawn.at,
         slot=point.result.slot,
         truth=truth,
-        node=shown_level.node,
+        node=any_of(*(level.node for level in levels[levels.index(reached) :])) if reached else shown_level.node,
         level=reached.name if reached else "",
         severity=SEVERITY[reached.name] if reached else None,
         clears=_clears(view, drawn),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.condition import Node, all_of, any_of, compare
+from alerts.condition import Node, all_of, any_of, compare, graded
 from alerts.kidney import aki_stage_in_force
 from alerts.logic import Truth
 from alerts.potassium import Specimen, specimen_of, usable, use_of
@@ -16,20 +16,19 @@ from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
 
+SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH, "medium": Severity.MEDIUM}
+
 
 def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
     """The grade the measured value has if it is true, and its condition; K_REPEAT asks the same."""
     pack, measured = view.pack, quantity(point)
-    limits = {key: compare(measured, pack.limit(f"k_high.{key}")) for key in ("medium", "high", "critical")}
+    limits = {key: compare(measured, pack.limit(f"k_high.{key}")) for key in ("critical", "high", "medium")}
     aki = aki_stage_in_force(view, point.at)
     met = {key for key, node in limits.items() if node.truth is Truth.TRUE}
+    node = graded(limits.values(), "k_high")
     if "high" in met and aki is not None and aki.stage:
-        return Severity.CRITICAL, all_of(limits["high"], aki.node, name="k_high_with_aki")
-    if "critical" in met:
-        return Severity.CRITICAL, any_of(limits["critical"], name="k_high")
-    key = "high" if "high" in met else "medium"
-    severity = {"high": Severity.HIGH, "medium": Severity.MEDIUM}[key] if met else None
-    return severity, any_of(limits[key], name="k_high")
+        return Severity.CRITICAL, any_of(all_of(limits["high"], aki.node, name="k_high_with_aki"), node)
+    return next((SEVERITY[key] for key in limits if key in met), None), node
 
 
 def _judge(view: View, at: datetime) -> Judgement | None:

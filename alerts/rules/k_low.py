@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.condition import any_of, compare
+from alerts.condition import compare, graded
 from alerts.logic import Truth
 from alerts.potassium import specimen_of
 from alerts.rule import Judgement, Rule, View, at_samples
@@ -21,7 +21,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         return None
     limits = {key: compare(quantity(point), view.pack.limit(f"k_low.{key}")) for key in SEVERITY}
     reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
-    node = any_of(limits[reached or "high"], name="k_low")
+    node = graded(limits.values(), "k_low")
     unknown = node.truth is Truth.INDETERMINATE
     return Judgement(
         at=at,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.condition import Node, all_of, compare
+from alerts.condition import Node, all_of, any_of, compare
 from alerts.egfr import displayed
 from alerts.kidney import Aki, aki_at
 from alerts.kidney_notes import note_flags, notes
@@ -30,7 +30,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
     told = notes(view, at) if aki.stage else {}
     urgent = potassium is not None and potassium.truth is Truth.TRUE
-    node = all_of(aki.node, potassium) if urgent and potassium else aki.node
+    node = any_of(all_of(aki.node, potassium, name="aki_with_potassium"), aki.node) if potassium and urgent else aki.node
     truth = _truth(aki)
     open_question = truth is Truth.INDETERMINATE
     return Judgement(

@@ -110,7 +110,7 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         at=at,
         slot=_sample(view, at).result.slot,
         truth=node.truth,
-        node=all_of(node, rise) if clinical and rise else node,
+        node=any_of(all_of(node, rise, name="tls_clinical"), node) if clinical and rise else node,
         level=level,
         severity=Severity.CRITICAL if level else None,
         clears=_clears(view, at, now[-1].at if now else None if start or not known.met else known.met.at),
