@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts.condition import Node, all_of, fact
+from alerts.counterfactual import leaves
 from alerts.logic import Truth
 from alerts.myeloma.smouldering import smouldering
 from alerts.rule import Judgement, View
@@ -42,6 +43,12 @@ def _judgement(rule: str, point: Point, node: Node, *, both: bool) -> Judgement:
         value=shown(point),
         unit=point.result.unit,
         flags=tuple(sorted({*point.flags, *(["both_evolve"] if both else [])})) if met else (),
-        missing=(analyte,) if unknown else (),
+        missing=_missing(node, analyte) if unknown else (),
         possible=(Severity.HIGH if both else Severity.MEDIUM,) if unknown else (),
     )
+
+
+def _missing(node: Node, analyte: str) -> tuple[str, ...]:
+    """Serum M where none is known beside the immunoglobulin; else the sample itself is only a bound."""
+    absent = any(leaf.name == "mspike" and leaf.actual is None for leaf in leaves(node))
+    return ("mspike",) if absent and analyte != "mspike" else (analyte,)

@@ -7,14 +7,17 @@ person entered as smouldering, and only while that entry holds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
+
+import msgspec
 
 from alerts.clone import Chain
 from alerts.condition import Node, Quantity, all_of, any_of, compare
-from alerts.intervals import difference, ratio
-from alerts.logic import Truth
+from alerts.intervals import difference, highest, lowest, ratio
+from alerts.logic import Interval, Truth
 from alerts.myeloma.flc import Pair
 from alerts.myeloma.progression import percent_rise, rise
 from alerts.myeloma.readings import evaluable, one_a_specimen, whole_days
@@ -22,6 +25,10 @@ from alerts.rule import View
 from alerts.samples import quantity
 from alerts.series import Point
 from alerts.thresholds import Pack
+
+Found = Iterator[tuple[Point, Node]]
+_End = Callable[[Interval], tuple[Decimal, int]]
+_INFINITY = Decimal("Infinity")
 
 
 def smouldering(view: View, at: datetime) -> bool:
@@ -41,34 +48,63 @@ def samples(view: View, analyte: str) -> list[Point]:
 
 
 class Window:
-    """The best value of the last so many days, kept in constant time a sample (monotonic queue)."""
+    """The best value of the last so many days, kept in constant time a sample (monotonic queues).
+
+    Of bounds the best is what all of them leave: of `<8` and 6 the lowest is at most 6.
+    """
 
     def __init__(self, days: int, best: Literal["lowest", "highest"]) -> None:
-        self._days, self._sign = days, 1 if best == "lowest" else -1
-        self._kept: deque[Point] = deque()
+        self._days = days
+        self._ends = (_lower_end, _upper_end) if best == "lowest" else (_minus(_lower_end), _minus(_upper_end))
+        self._together = lowest if best == "lowest" else highest
+        self._kept: tuple[deque[Point], deque[Point]] = (deque(), deque())
 
-    def reference(self, at: datetime) -> Point | None:
-        """The extreme value taken up to `days` before `at`, bound included."""
-        while self._kept and whole_days(self._kept[0].at, at) > self._days:
-            self._kept.popleft()
-        return self._kept[0] if self._kept else None
+    def reference(self, at: datetime, name: str) -> Quantity | None:
+        """The extreme value taken up to `days` before `at`, bound included; None without a value."""
+        for kept in self._kept:
+            while kept and whole_days(kept[0].at, at) > self._days:
+                kept.popleft()
+        if not self._kept[0]:
+            return None
+        found = list(dict.fromkeys(kept[0] for kept in self._kept))
+        extreme = self._together([point.interval for point in found])
+        return msgspec.structs.replace(quantity(found[0], name), interval=extreme, results=_ids(found))
 
     def add(self, point: Point) -> None:
         """Take a sample in collection order."""
-        while self._kept and self._sign * self._kept[-1].interval.low >= self._sign * point.interval.low:
-            self._kept.pop()
-        self._kept.append(point)
+        for end, kept in zip(self._ends, self._kept, strict=True):
+            while kept and end(kept[-1].interval) >= end(point.interval):
+                kept.pop()
+            kept.append(point)
 
 
-def evolving_m(pack: Pack, points: Sequence[Point], *, serum_m: bool) -> Iterator[tuple[Point, Node]]:
-    """Each sample with its condition: >= 5 g/L, and >= 25 % in 365 d or (M only, when now >= 30) >= 10 % in 183 d."""
+def _lower_end(known: Interval) -> tuple[Decimal, int]:
+    """In the order of `alerts.intervals`: of two ends at one number the one that reaches lower goes first."""
+    return known.low, 0 if known.low_closed else 1
+
+
+def _upper_end(known: Interval) -> tuple[Decimal, int]:
+    return (_INFINITY, 0) if known.high is None else (known.high, 1 if known.high_closed else 0)
+
+
+def _minus(end: _End) -> _End:
+    return lambda known: (-end(known)[0], -end(known)[1])
+
+
+def _ids(points: Iterable[Point]) -> tuple[str, ...]:
+    return tuple(point.result.result_id for point in points)
+
+
+def evolving_m(pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity]) -> Found:
+    """Each sample with its condition: >= 5 g/L, and >= 25 % in 365 d or, while M is >= 30, >= 10 % in 183 d.
+
+    `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample.
+    """
     half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest") for name in ("half_year", "year"))
     for point in points:
-        limbs = [_limb(pack, point, year.reference(point.at), "smouldering.year_percent", "in_365_days")]
-        now = compare(quantity(point), pack.limit("smouldering.half_year_serum"))
-        if serum_m:
-            short = _limb(pack, point, half.reference(point.at), "smouldering.half_year_percent", "in_183_days")
-            limbs += [all_of(now, short)] if short else []
+        limbs = [_limb(pack, point, year, "smouldering.year_percent", "in_365_days")]
+        short = _limb(pack, point, half, "smouldering.half_year_percent", "in_183_days")
+        limbs += [all_of(compare(current_m(point), pack.limit("smouldering.half_year_serum")), short)] if short else []
         known = [limb for limb in limbs if limb is not None]
         if known:
             yield point, any_of(*known, name="evolving_m")
@@ -76,26 +112,26 @@ def evolving_m(pack: Pack, points: Sequence[Point], *, serum_m: bool) -> Iterato
         year.add(point)
 
 
-def _limb(pack: Pack, point: Point, reference: Point | None, percent: str, name: str) -> Node | None:
-    if reference is None:
+def _limb(pack: Pack, point: Point, window: Window, percent: str, name: str) -> Node | None:
+    low = window.reference(point.at, f"{point.result.analyte}_lowest")
+    if low is None:
         return None
-    low = quantity(reference, f"{reference.result.analyte}_lowest")
     value = quantity(point)
     absolute = compare(rise(low, value), pack.limit("smouldering.rise"))
     return all_of(absolute, percent_rise(pack, low, value, percent), name=name)
 
 
-def evolving_hb(pack: Pack, points: Iterable[Point]) -> Iterator[tuple[Point, Node]]:
+def evolving_hb(pack: Pack, points: Iterable[Point]) -> Found:
     """Each haemoglobin with its condition: >= 5 g/L below the highest of 365 d."""
     year = Window(int(pack["smouldering.year_days"]), "highest")
     for point in points:
-        reference = year.reference(point.at)
-        if reference is not None:
+        reference = year.reference(point.at, "hb_highest")
+        if reference is not None and reference.interval is not None:
             fall = Quantity(
                 name="hb_fall_in_365_days",
                 interval=difference(reference.interval, point.interval),
                 unit=point.result.unit,
-                results=(point.result.result_id, reference.result.result_id),
+                results=(point.result.result_id, *reference.results),
             )
             yield point, compare(fall, pack.limit("smouldering.hb_fall"))
         year.add(point)

@@ -1,0 +1,59 @@
+"""Smouldering evolution beyond the vectors: the immunoglobulin's six-month limb, bounds in the window (relapse 8)."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.alert import Evaluation
+from alerts.evaluate import evaluate
+from alerts.rules import smm_evolving_hb, smm_evolving_m
+from tests.builders import context, fact, view
+from tests.unit.alerts.relapse import series
+
+RULES = (smm_evolving_m.RULE, smm_evolving_hb.RULE)
+SMOULDERING = context(fact("state", code="smouldering"), fact("isotype", code="IgG-kappa"))
+
+
+def _judged(**samples: str) -> Evaluation:
+    results = [r for analyte, text in samples.items() for r in series(analyte, text)]
+    outcome = evaluate(view(results, context=SMOULDERING), RULES)
+    assert outcome.failed == {}
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("immunoglobulin", "m", "met"),
+    [
+        ("0:40 180:45", "0:31 180:32", True),  # +12.5 % in six months, M at least 30
+        ("0:40 180:45", "0:28 180:29.9", False),  # M below 30: only the year's 25 % counts
+        ("0:40 184:45", "0:31 184:32", False),  # 184 d
+        ("0:50 180:54.9", "0:31 180:31", False),  # +4.9
+    ],
+)
+def test_the_immunoglobulin_too_has_a_six_month_limb_while_m_is_at_least_30(
+    immunoglobulin: str, m: str, met: bool
+) -> None:
+    outcome = _judged(igg=immunoglobulin, mspike=m)
+    assert [alert.rule for alert in outcome.alerts] == (["SMM_EVOLVING_M"] if met else [])
+    assert outcome.undetermined == ()
+
+
+def test_without_an_m_the_six_month_limb_stays_open_and_names_it() -> None:
+    outcome = _judged(igg="0:40 180:45")
+    assert outcome.alerts == ()
+    assert [(u.rule, u.missing) for u in outcome.undetermined] == [("SMM_EVOLVING_M", ("mspike",))]
+    assert _judged(igg="0:40 180:44").undetermined == ()
+
+
+def test_the_lowest_of_the_window_is_what_all_its_bounds_leave() -> None:
+    """`<8` and 6: the lowest is at most 6, so that 11 is a rise of 5 or more."""
+    assert [a.rule for a in _judged(mspike="0:<8 90:6 180:11").alerts] == ["SMM_EVOLVING_M"]
+    assert [a.rule for a in _judged(mspike="0:6 90:<8 180:11").alerts] == ["SMM_EVOLVING_M"]
+    outcome = _judged(mspike="0:<8 180:11")
+    assert (outcome.alerts, [u.rule for u in outcome.undetermined]) == ((), ["SMM_EVOLVING_M"])
+    assert _judged(mspike="0:<8 90:6 180:10.9").alerts == ()
+
+
+def test_the_highest_haemoglobin_of_the_window_may_be_a_bound() -> None:
+    assert [a.rule for a in _judged(hb="0:>130 90:128 180:125").alerts] == ["SMM_EVOLVING_HB"]
+    assert [a.rule for a in _judged(hb="0:128 90:>130 180:125").alerts] == ["SMM_EVOLVING_HB"]
