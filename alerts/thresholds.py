@@ -69,7 +69,7 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     status: str
-    """`draft` until a named clinician approved it."""
+    """`draft` until a named clinician approved it; never from the file, which cannot approve itself."""
     limits: dict[str, Limit]
     clearing: dict[str, Clearing]
     worsening: dict[str, Worsening]
@@ -92,6 +92,8 @@ def load(text: str) -> Pack:
     """
     data = tomllib.loads(text)
     head = data.pop("pack")
+    if head["status"] != "draft":
+        raise ValueError(f"thresholds.toml, pack.status: {head['status']!r}; a file says draft, people approve it")
     clearing, worsening = _table(data, "clearing", Clearing), _table(data, "worsening", Worsening)
     steps = _table(data, "steps", Step)
     limits = {f"{s}.{n}": _limit(f"{s}.{n}", entry) for s, entries in data.items() for n, entry in entries.items()}

@@ -15,7 +15,7 @@ import psycopg
 from kafka.errors import KafkaError
 
 from infra.database import migrate
-from services.cli import durability
+from services.cli import durability, rules_standing
 from services.shared import kafka
 from services.shared.channels import load_channels
 from services.shared.database import connect_blocking
@@ -142,6 +142,23 @@ def check_migrations(settings: Settings) -> list[Finding]:
     return [Finding(level="ok", what="migrations", text="all applied")]
 
 
+def check_rules(settings: Settings) -> list[Finding]:
+    """Are the rules approved, is any switched off, and who hears of a draft."""
+    known = rules_standing.look(settings)
+    if known.standing is None:
+        return [Finding(level="warn", what="rules", text="not known without a database", todo="see database")]
+    findings = [_off(item.rule, f"{item.until_at:%Y-%m-%d %H:%M}Z") for item in known.standing.off]
+    if known.standing.approval is not None:
+        return [*findings, Finding(level="ok", what="rules", text=f"approved by {known.standing.approval.name}")]
+    text = "draft: NOT APPROVED FOR CLINICAL USE; only channels marked `test` hear of alerts"
+    return [*findings, Finding(level="warn", what="rules", text=text, todo="a clinician runs `halo rules approve`")]
+
+
+def _off(rule: str, until: str) -> Finding:
+    text = f"{rule} is switched off until {until}: its alerts are not sent"
+    return Finding(level="warn", what="rules", text=text, todo="`halo rules on` when the reason is gone")
+
+
 def check_disk(settings: Settings) -> list[Finding]:
     """Room where the embedded servers, secrets and logs are."""
     folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
@@ -167,6 +184,7 @@ CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_topics,
     check_database,
     check_migrations,
+    check_rules,
     check_durability,
 )
 

@@ -44,7 +44,7 @@ def command(data_dir: Path | None, base: int | None, seconds: float | None, spee
     place = Place.from_environment(data_dir or settings.data_dir / "demo", ports_from(base), workers=1)
     demo = Demo(place=place, speed=speed, patients=patients, seconds=seconds)
     sayer = Sayer()
-    sayer.say("Halo demo: made-up patients only, not for clinical use. Ctrl-C stops it.", style="bold")
+    sayer.say("Halo demo: made-up patients only, NOT APPROVED FOR CLINICAL USE. Ctrl-C stops it.", style="bold")
     faults: list[str] = []
     with interrupting():
         try:

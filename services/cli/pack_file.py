@@ -19,11 +19,24 @@ def pack_of(path: Path | None) -> Pack:
     """The pack of the file, or the one that ships. ClickException names the file and what is wrong in it."""
     if path is None:
         return default_pack()
+    return pack_in(path.read_text("utf-8"), str(path))
+
+
+def content_of(path: Path | None) -> str:
+    """The text of a file that is a rule pack, empty without a file. ClickException as `pack_of`."""
+    if path is None:
+        return ""
+    pack_of(path)
+    return path.read_text("utf-8")
+
+
+def pack_in(content: str, name: str = "the rule pack in force") -> Pack:
+    """The pack of a text. ClickException names it and what is wrong in it."""
     try:
-        pack = load(path.read_text("utf-8"))
+        pack = load(content)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise click.ClickException(f"{path} is no rule pack: {type(error).__name__}: {error}") from error
+        raise click.ClickException(f"{name} is no rule pack: {type(error).__name__}: {error}") from error
     missing = lacking(pack)
     if missing:
-        raise click.ClickException(f"{path} lacks what the rules read: {', '.join(missing)}")
+        raise click.ClickException(f"{name} lacks what the rules read: {', '.join(missing)}")
     return pack

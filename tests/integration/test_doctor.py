@@ -38,7 +38,7 @@ def test_a_sound_trial_has_warnings_only(
     result = examine(monkeypatch, tmp_path, kafka=topics.bootstrap, database=database, partitions="4")
     assert result.exit_code == 0, result.output
     assert lines(result, "ok") >= {"broker", "topics", "database", "clock", "migrations"}
-    assert {"watchdog", "durability", "channels"} <= lines(result, "warn")
+    assert {"watchdog", "durability", "channels", "rules"} <= lines(result, "warn")
     assert "the loss of this machine or its disk is NOT survived" in result.output
 
 

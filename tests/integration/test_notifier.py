@@ -52,8 +52,9 @@ def _channels(box: Inbox, folder: Path, webhook: str = "") -> dict[str, Channel]
 
 
 def _alert(
-    database: str, *, versions: int = 1, channels: tuple[str, ...] = ("pager", "mail"), patient: str = "MADEUP|1"
-) -> str:
+    database: str, *, versions: int = 1, channels: tuple[str, ...] = ("pager", "mail"), patient: str = "MADEUP|1",
+    status: str = "approved",
+) -> str:  # fmt: skip
     """One made-up alert whose every version is to be delivered to every channel."""
     alert = str(uuid4())
     with psycopg.connect(database) as conn:
@@ -69,15 +70,17 @@ def _alert(
         )
         for version in range(1, versions + 1):
             for channel in channels:
-                _delivery(conn, alert, record[0], version, channel, patient)
+                _delivery(conn, alert, record[0], version, channel, patient, status)
     return alert
 
 
-def _delivery(conn: psycopg.Connection, alert: str, record: int, version: int, channel: str, patient: str) -> None:
+def _delivery(
+    conn: psycopg.Connection, alert: str, record: int, version: int, channel: str, patient: str, status: str
+) -> None:
     body = {
         "patient": patient,
         "alert_id": alert, "version": version, "severity": "HIGH", "family": "hypercalcaemia", "code": "K7F3",
-        "rule_pack_status": "approved",
+        "rule_pack_status": status,
         "summary": {"en": f"Calcium 2.9{version} mmol/L", "sl": f"Kalcij 2,9{version} mmol/L"},
     }  # fmt: skip
     conn.execute(
@@ -206,3 +209,36 @@ async def test_one_broken_channel_holds_nobody_up(database: str, inbox: Inbox, t
         await sending.drain(2)
     assert [item.channel for item in inbox.received()] == ["smtp"]
     assert _rows(database, "SELECT channel FROM delivery WHERE status <> 'handed_over'") == [("pager",)]
+
+
+async def test_a_draft_is_handed_to_test_channels_only_and_says_so(database: str, inbox: Inbox, tmp_path: Path) -> None:
+    """The last gate: whatever was decided, a draft leaves by a channel marked `test` or not at all, with the reason."""
+    _alert(database, status="draft")
+    channels = _channels(inbox, tmp_path)
+    channels["mail"] = msgspec.structs.replace(channels["mail"], test=True)
+    async with _sending(database, channels) as sending:
+        await _until_quiet(sending, database)
+    (mail,) = inbox.received()
+    assert mail.title == "NI ODOBRENO ZA KLINIČNO UPORABO | HALO HIGH | Nov alarm: Kalcij 2,91 mmol/L"
+    assert (mail.channel, mail.severity) == ("smtp", "HIGH")
+    assert mail.text.startswith("NI ODOBRENO ZA KLINIČNO UPORABO")
+    statuses = "SELECT channel, status FROM delivery ORDER BY 1"
+    assert _rows(database, statuses) == [("mail", "handed_over"), ("pager", "closed")]
+    assert ("draft_pack", "channel pager is not marked `test`") in _rows(
+        database, "SELECT outcome, detail FROM delivery_attempt"
+    )
+
+
+async def test_a_drafts_webhook_begins_with_the_notice(database: str, inbox: Inbox, tmp_path: Path) -> None:
+    """A pager that shows nothing but the summary shows the notice too; approved rules say nothing of the kind."""
+    _alert(database, status="draft", channels=("pager",))
+    channels = _channels(inbox, tmp_path)
+    channels["pager"] = msgspec.structs.replace(channels["pager"], test=True)
+    async with _sending(database, channels) as sending:
+        await _until_quiet(sending, database)
+        _alert(database, channels=("pager",))
+        await _until_quiet(sending, database)
+    assert [item.title for item in inbox.received()] == [
+        "NOT APPROVED FOR CLINICAL USE: Calcium 2.91 mmol/L",
+        "Calcium 2.91 mmol/L",
+    ]

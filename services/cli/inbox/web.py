@@ -89,7 +89,8 @@ def page(items: Sequence[Item], board_url: str) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
         '<meta name="viewport" content="width=device-width"><title>Halo demo inbox</title>'
         f"<style>{_STYLE}</style><h1>Demo inbox: {len(items)} messages</h1>"
-        f'<p class="note">Made-up patients. What a pager and a mailbox would have received.</p>{board}'
+        '<p class="note">Made-up patients. NOT APPROVED FOR CLINICAL USE. '
+        f"What a pager and a mailbox would have received.</p>{board}"
         f"<ol>{rows}</ol></html>"
     )
 

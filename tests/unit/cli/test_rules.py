@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from alerts.pack_table import EVERY, SHARED, rows
 from alerts.rules import RULES
@@ -60,7 +61,7 @@ def test_every_rule_has_numbers_and_every_named_rule_exists() -> None:
 def test_what_no_clinician_confirmed_says_so_until_the_pack_is_approved() -> None:
     draft = {row.key: row.standing for row in rows(default_pack(), RULES)}
     assert (draft["ca_high.uln"], draft["ca_high.severe"]) == ("to_confirm", "sourced")
-    approved = load(SHIPPED.replace('status = "draft"', 'status = "approved"'))
+    approved = structs.replace(load(SHIPPED), status="approved")
     assert {row.standing for row in rows(approved, RULES)} == {"approved"}
 
 
@@ -74,6 +75,7 @@ def test_another_pack_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "said"), [
     ("", "KeyError: 'pack'"),
     ("[pack", "TOMLDecodeError"),
+    (SHIPPED.replace('status = "draft"', 'status = "approved"'), "a file says draft, people approve it"),
     (SHIPPED.replace('halo = { value = "2.75", ', 'halo = { value = "much", ', 1), "ca_high.halo"),
     (SHIPPED.replace("per_albumin = ", "other = "), "lacks what the rules read: calcium.per_albumin"),
     (SHIPPED.replace("TLS_LAB = ", "OTHER = "), "lacks what the rules read: worsening.TLS_LAB"),
