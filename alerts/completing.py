@@ -1,7 +1,8 @@
 """What every headline needs and no rule has to work out: change since the sample before, local time, a bound.
 
 Added to the facts of the judgement that an alert shows, unless the rule said it itself: `change` and `change_hours`,
-`offset` (minutes east of UTC of the sample's own clock), `bound` (`>3.5` of a censored value), `sample_flags`.
+`offset` (minutes east of UTC of the sample's own clock), `bound` (`>3.5` of a censored value), `sample_flags`. What the
+delta checks say of the draw is noted on every alert it decides: fact `delta_checks` and a flag.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ from decimal import Decimal
 
 import msgspec
 
+from alerts.delta_checks import ANALYTES, checked
 from alerts.rule import Judgement, View
 from alerts.series import Point
 
 _TENTH = Decimal("0.1")
+NOTED = frozenset({*ANALYTES, "hi"})
+"""Analytes whose change can alter what is noted on any rule's alert of the same draw or a later one."""
+SUSPECTED = "specimen_mismatch_suspected"
+"""Flag of an alert whose draw fails two or more delta checks."""
+_NOTES = {"ANNOTATE": "delta_check", "HOLD_NON_CRITICAL": SUSPECTED}
 LIGHT_CHAINS = frozenset({"flck", "flcl", "flc_ratio"})
 """A change of method starts a new series."""
 
@@ -24,7 +31,18 @@ def complete(view: View, judgement: Judgement) -> Judgement:
     shown = view.series.at(judgement.analyte, judgement.at)
     deciding = shown or _of_slot(view, judgement)
     facts = {**_of_sample(deciding), **_bound(shown), **_change(view, judgement, shown), **judgement.facts}
-    return msgspec.structs.replace(judgement, facts=facts)
+    noted = msgspec.structs.replace(judgement, facts=facts)
+    return noted if deciding is None else _with_delta_checks(view, noted)
+
+
+def _with_delta_checks(view: View, judgement: Judgement) -> Judgement:
+    """The alert of the mismatch itself says it in its own words."""
+    draw = checked(view, judgement.at)
+    if draw.action == "NONE" or judgement.level == "SPECIMEN_MISMATCH":
+        return judgement
+    flags = tuple(sorted({*judgement.flags, _NOTES[draw.action]}))
+    facts = {**judgement.facts, "delta_checks": ",".join(check.name for check in draw.failed)}
+    return msgspec.structs.replace(judgement, flags=flags, facts=facts)
 
 
 def span_hours(span: timedelta) -> str:

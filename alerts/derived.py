@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from alerts import derived_calcium, derived_ctcae, derived_kidney, derived_myeloma
+from alerts import derived_calcium, derived_ctcae, derived_delta_checks, derived_kidney, derived_myeloma
 from alerts.alert import Derived
 from alerts.rule import View
 
@@ -22,6 +22,7 @@ DERIVERS: tuple[Deriver, ...] = (
     derived_myeloma.dflc,
     derived_myeloma.response,
     derived_myeloma.antibody_interference,
+    derived_delta_checks.delta_checks,
 )
 """Each gives all its values in collection order; the tuple is the order of the output."""
 

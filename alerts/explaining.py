@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from alerts.alert import AlertState
+from alerts.completing import SUSPECTED
 from alerts.condition import Node
 from alerts.counterfactual import Without, leaves, what_would_stop
+from alerts.delta_checks import CHECKS
 from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import interval, measured
@@ -51,12 +53,22 @@ def sentences(alert: AlertState, language: Language) -> list[str]:
     """To be read: conditions in reading order, what it rests on, what is unknown, what would have stopped it."""
     words = catalogue(language)
     lines = list(dict.fromkeys(_sentence(leaf, language) for leaf in leaves(alert.reasons)))
+    lines += _suspicion(alert, language)
     lines.append(words.count("based_on", len(alert.results)))
     unknown = _unknown(alert.reasons)
     if unknown:
         lines.append(words.count("unknown_count", len(unknown)))
     without = what_would_stop(alert.reasons)
     return lines + ([_would(one, language) for one in without] or [words.text("without_nothing_single")])
+
+
+def _suspicion(alert: AlertState, language: Language) -> list[str]:
+    """What the delta checks say of the draw, on an alert it decides."""
+    failed = [name for name in alert.facts.get("delta_checks", "").split(",") if name]
+    if not failed:
+        return []
+    key = "specimen_suspected" if SUSPECTED in alert.flags else "specimen_differs"
+    return [catalogue(language).text(key, checks=", ".join(_label(language, CHECKS[name]) for name in failed))]
 
 
 def _sentence(leaf: Node, language: Language) -> str:

@@ -38,10 +38,10 @@ def specimen_of(view: View, point: Point) -> Specimen:
     """The haemolysis index of the same draw, else flag or comment."""
     index = _index(view, point)
     if index is None:
-        return Specimen(haemolysed=_marked(point))
-    pack, interval = view.pack, index.interval
-    haemolysed = _test(interval, pack.limit("haemolysis.comment")) is not Truth.FALSE
-    withheld = _test(interval, pack.limit("haemolysis.withhold")) is Truth.TRUE
+        return Specimen(haemolysed=marked(point))
+    interval = index.interval
+    haemolysed = _comment(view, interval)
+    withheld = _test(interval, view.pack.limit("haemolysis.withhold")) is Truth.TRUE
     return Specimen(haemolysed=haemolysed, withheld=withheld, index=interval.exact, results=(index.result.result_id,))
 
 
@@ -69,6 +69,16 @@ def use_of(state: Specimen, *, high: bool, low: bool) -> Use:
     return "WITHHELD" if state.withheld else "COMMENT"
 
 
+def haemolysed_at(view: View, point: Point) -> bool:
+    """By an index of the same time, else by flag or comment: what is known at the draw itself."""
+    index = view.series.at("hi", point.at)
+    return marked(point) if index is None else _comment(view, index.interval)
+
+
+def _comment(view: View, interval: Interval) -> bool:
+    return _test(interval, view.pack.limit("haemolysis.comment")) is not Truth.FALSE
+
+
 def _index(view: View, point: Point) -> Point | None:
     same_time = view.series.at("hi", point.at)
     if same_time is not None:
@@ -78,6 +88,7 @@ def _index(view: View, point: Point) -> Point | None:
     return next(found, None)
 
 
-def _marked(point: Point) -> bool:
+def marked(point: Point) -> bool:
+    """A flag or a comment says haemolysed, and does not deny it."""
     said = " ".join((*point.result.flags, *point.flags, *point.result.comments)).casefold()
     return _HAEMOLYSED.search(said) is not None

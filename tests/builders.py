@@ -34,6 +34,7 @@ UNITS = {
     "ca_adj": "mmol/L", "ica": "mmol/L", "alb": "g/L", "creat": "umol/L", "egfr": "mL/min/{1.73_m2}", "hb": "g/L",
     "igg": "g/L", "iga": "g/L", "igm": "g/L", "igg3": "g/L", "tp": "g/L", "visc": "mPa.s", "b2m": "mg/L", "ldh": "U/L",
     "urate": "umol/L", "neut": "10*9/L", "plt": "10*9/L", "k": "mmol/L", "phos": "mmol/L", "hi": "g/L",
+    "mcv": "fL",
 }  # fmt: skip
 
 

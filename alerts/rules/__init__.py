@@ -26,6 +26,7 @@ from alerts.rules import (
     ren_rise,
     smm_evolving_hb,
     smm_evolving_m,
+    specimen_mismatch,
     tls,
 )
 
@@ -53,4 +54,5 @@ RULES: tuple[Rule, ...] = (
     neut_low.RULE,
     plt_low.RULE,
     tls.RULE,
+    specimen_mismatch.RULE,
 )

@@ -16,6 +16,10 @@ from alerts.wording import figures
 from alerts.wording.catalogue import Language, catalogue
 
 LIMIT = 139
+_BEFORE_ALL = "specimen_mismatch_suspected"
+"""The flag that is read before what to do, and dropped last."""
+_LISTED = 2
+"""Findings named in a list before the rest is only counted."""
 
 
 def headline(rule: str, episode: Episode, language: Language) -> str:
@@ -59,9 +63,10 @@ def _change(last: Judgement, language: Language) -> str:
 def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     """Most important first."""
     words, last = catalogue(language), episode.last
-    flags = [words.first(f"flag.{flag}") for flag in last.flags]
+    flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_BEFORE_ALL.__ne__)]
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
-    return [note for note in (level, *flags, _request(rule, last, language)) if note]
+    ordered = (*flags[:1], level, *flags[1:]) if _BEFORE_ALL in last.flags else (level, *flags)
+    return [note for note in (*ordered, _request(rule, last, language)) if note]
 
 
 def _numbers(rule: str, last: Judgement, language: Language) -> str:
@@ -71,10 +76,19 @@ def _numbers(rule: str, last: Judgement, language: Language) -> str:
         return ""
     facts = {name: value.replace(".", ",") if language == "sl" else value for name, value in last.facts.items()}
     facts["equation"] = words.first(f"equation.{last.facts.get('equation', '')}")
+    if last.facts.get("held"):
+        facts["held"] = _listed(last.facts["held_analytes"].split(","), language)
     try:
         return words.text(key, **facts)
     except KeyError:  # a fact is unknown, for example the eGFR without an age: the finding stands without it
         return ""
+
+
+def _listed(analytes: list[str], language: Language) -> str:
+    """`Calcium (adjusted), Potassium +1`."""
+    named = [catalogue(language).first(f"analyte.{analyte}", default=analyte) for analyte in analytes]
+    more = f" +{len(named) - _LISTED}" if named[_LISTED:] else ""
+    return ", ".join(named[:_LISTED]) + more
 
 
 def _request(rule: str, last: Judgement, language: Language) -> str:

@@ -12,6 +12,7 @@ from time import perf_counter
 import msgspec
 
 from alerts.alert import AlertState
+from alerts.completing import NOTED
 from alerts.memo import Memo, ask_again
 from alerts.rule import Rule, View
 from alerts.thresholds import Pack
@@ -59,7 +60,7 @@ class Rules:
         view = self.view(person)
         for rule in self.rules:
             memo = person.memos.get(rule.name)
-            if memo is not None and reach.analytes is not None and not rule.inputs & reach.analytes:
+            if memo is not None and not _concerns(rule, memo, reach):
                 continue
             self._one(person, view, rule, None if reach.analytes is None else reach.since)
         return [state for rule in self.rules for state in said(person, rule.name)]
@@ -74,6 +75,14 @@ class Rules:
         else:
             person.incomplete.pop(rule.name, None)
         self.seconds[rule.name] = self.seconds.get(rule.name, 0.0) + perf_counter() - began
+
+
+def _concerns(rule: Rule, memo: Memo, reach: Reach) -> bool:
+    """Its inputs changed; or what was measured now may cast doubt on the draw of one of its alerts."""
+    if reach.analytes is None or rule.inputs & reach.analytes:
+        return True
+    since = reach.since
+    return since is not None and bool(reach.analytes & NOTED) and any(a.sampled_at >= since for a in memo.alerts)
 
 
 def said(person: Stored, rule: str) -> tuple[AlertState, ...]:
