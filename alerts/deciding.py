@@ -21,9 +21,10 @@ Cause = Literal["sample", "correction", "context", "pack"]
 """What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
 Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
-    "corrected_value", "retracted",
+    "corrected_value", "retracted", "now_watched",
     "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
     "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
+    "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined",
 ]  # fmt: skip
 _BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
 

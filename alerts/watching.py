@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from alerts.context import Context, Fact
 
 Gate = Literal["", "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined"]
 """Why nothing is sent of a patient; empty: the patient is watched."""
+GATES: tuple[str, ...] = get_args(Gate)[1:]
 Watched = Literal["all", "listed"]
 """The hospital's rule: everyone but whose enrolment ended, or only who is enrolled."""
 
@@ -46,12 +47,16 @@ def said(context: Context, kind: str, at: datetime) -> str:
     return word(found) if found else ""
 
 
-def gate(context: Context, watched: Watched, at: datetime) -> Gate:
-    """Why nothing is sent of this patient at `at`. Who is not enrolled is nobody's patient here, dead or alive."""
+def gate(context: Context, watched: Watched, at: datetime, sampled_at: datetime | None = None) -> Gate:
+    """Why nothing is sent of this patient at `at`. Who is not enrolled is nobody's patient here, dead or alive.
+
+    With `sampled_at`, the newest sample of an alert: one after the recorded death is told as if there were no record.
+    """
     enrolment, care = said(context, "enrolment", at), said(context, "care", at)
     if enrolment == "ended" or (watched == "listed" and enrolment != "enrolled"):
         return "not_enrolled"
-    if said(context, "deceased", at) == "yes":
+    contradicted = sampled_at is not None and after_death(context, at, sampled_at)
+    if said(context, "deceased", at) == "yes" and not contradicted:
         return "deceased"
     return _CARE.get(care, "")
 

@@ -68,6 +68,7 @@ CREATE TABLE public.alert (
     told_analyte text,
     told_sampled_at timestamp with time zone,
     told_draft boolean DEFAULT false NOT NULL,
+    withheld text DEFAULT ''::text NOT NULL,
     event_id uuid,
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -114,6 +115,16 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.candidate (
+    patient_id bigint NOT NULL,
+    reason text NOT NULL,
+    collected_at timestamp with time zone NOT NULL,
+    result_id uuid NOT NULL,
+    value numeric,
+    unit text DEFAULT ''::text NOT NULL,
+    listed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 CREATE TABLE public.consumer_offset (
@@ -166,6 +177,7 @@ CREATE TABLE public.delivery (
     next_attempt_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     possibly_repeated boolean DEFAULT false NOT NULL,
     received_at timestamp with time zone,
+    closed_for text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     handed_over_at timestamp with time zone,
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'handed_over'::text, 'overtaken'::text, 'closed'::text])))
@@ -277,6 +289,7 @@ CREATE TABLE public.patient (
     as_of timestamp with time zone,
     incomplete jsonb DEFAULT '{}'::jsonb NOT NULL,
     rule_pack text DEFAULT ''::text NOT NULL,
+    unwatched text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -490,6 +503,9 @@ ALTER TABLE ONLY public.alert
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.candidate
+    ADD CONSTRAINT candidate_pkey PRIMARY KEY (patient_id, reason);
+
 ALTER TABLE ONLY public.consumer_offset
     ADD CONSTRAINT consumer_offset_pkey PRIMARY KEY (consumer_group, cluster_id, topic_id, partition);
 
@@ -639,6 +655,9 @@ ALTER TABLE ONLY public.alert_event_payload
 
 ALTER TABLE ONLY public.alert
     ADD CONSTRAINT alert_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.candidate
+    ADD CONSTRAINT candidate_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
 ALTER TABLE ONLY public.context_event
     ADD CONSTRAINT context_event_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);

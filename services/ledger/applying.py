@@ -13,7 +13,7 @@ from alerts.result import Result
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context
+from services.ledger import context, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -83,6 +83,7 @@ class Work(msgspec.Struct, kw_only=True):
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
         person.series = person.series.merge(fresh)
         changed = self._person_said(incoming, event, person)
+        self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, EVERYTHING if changed else reach, cause)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
@@ -99,10 +100,31 @@ class Work(msgspec.Struct, kw_only=True):
         self._person_said(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
         self._changed(
+        self.writes.technical += watching.newly_known(person, event.entries, self.teller)
             person, EVERYTHING, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
         )
 
     def person(self, event: PatientEvent) -> Stored:
+    def settle(self, person: Stored, cause: Cause) -> None:
+        """After an event: who is not watched any more, or is again; `services.ledger.watching`."""
+        watching.settle(person, self.teller, self.rules, self.writes, cause)
+        self.touch(person)
+
+    def retake(self, event: LabReport, results: Iterable[Result], at: datetime) -> int:
+        """Results of an event taken before that nothing holds back any more at `at`; how many of them are new."""
+        person = self.person(event)
+        self.catch_up(person)
+        fresh = _new(person, results)
+        self._results(event, fresh)
+        cause = Cause(
+            event_id=event.event_id, received_at=at, history=event.purpose == "history",
+            kind="correction" if _corrects(person, fresh) else "sample",
+        )  # fmt: skip
+        reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
+        person.series = person.series.merge(fresh)
+        self._changed(person, reach, cause)
+        return sum("derived" not in r.flags for r in fresh)
+
         """Whom the event is about."""
         return self.persons[self.locked.root(event.patient.id)]
 
@@ -113,9 +135,10 @@ class Work(msgspec.Struct, kw_only=True):
         if cause.history:
             before = self.waiting.get(person.root, (NOTHING, cause))[0]
             self.waiting[person.root] = (before | reach, cause)
-            return
-        self._evaluate_waiting(person.root)
-        self.evaluate([person], reach, cause)
+        else:
+            self._evaluate_waiting(person.root)
+            self.evaluate([person], reach, cause)
+        self.settle(person, cause)
 
     def _evaluate_waiting(self, root: int) -> None:
         waiting = self.waiting.pop(root, None)

@@ -197,7 +197,7 @@ class Ledger:
             await self._take(conn, events, writes, done)
         await writes.flush(conn, self._journal)
         done.count(writes)
-        for record in dropped:
+        for record in (*dropped, *writes.closings.persons):
             done.persons.pop(record, None)
 
     async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:

@@ -8,6 +8,7 @@ from alerts import deciding
 from alerts.deciding import Cause, Decision, Told
 from alerts.severity import Severity
 from alerts.thresholds import Pack
+from alerts.watching import Gate
 from services.ledger.comparing import Change
 from services.ledger.stored import StoredAlert
 from services.shared.rule_pack import Standing
@@ -15,9 +16,10 @@ from services.shared.rule_pack import Standing
 ENDED = ("retracted", "superseded")
 
 
-def decide(
-    change: Change, after: StoredAlert, *, cause: Cause, history: bool, now: datetime, pack: Pack, standing: Standing
-) -> Decision:
+def decide(  # noqa: PLR0913 - what decides is what the ledger knows, by name
+    change: Change, after: StoredAlert, *, cause: Cause, history: bool, now: datetime, pack: Pack, standing: Standing,
+    gate: Gate,
+) -> Decision:  # fmt: skip
     """Notify or not; every non-send has a reason too. Who was told by a draft counts as told only while it is one."""
     told = last_told(after)
     if after.told_draft and standing.status == "approved" and change.kind not in ENDED:
@@ -29,7 +31,13 @@ def decide(
             told, after.state, change.kind, now=now, cause=cause, history=history, pack=pack,
             snoozed=after.response == "shelved",
         )  # fmt: skip
-    return _unless_off(decision, after.state.rule, standing)
+    return unless_stopped(decision, after.state.rule, standing, gate)
+
+
+def unless_stopped(decision: Decision, rule: str, standing: Standing, gate: Gate) -> Decision:
+    """Nothing at all is sent of a patient who is not watched (behaviour 3), nor new things by a rule that is off."""
+    decision = _unless_off(decision, rule, standing)
+    return Decision(send=False, reason=gate) if decision.send and gate else decision
 
 
 def _unless_off(decision: Decision, rule: str, standing: Standing) -> Decision:

@@ -121,6 +121,8 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
     for person in persons:
         person.rule_pack = work.rules.mark
     work.evaluate(persons, EVERYTHING, cause, moved)
+    for person in persons:
+        work.settle(person, cause)
     for record in moved:  # whoever cached a retired root must not find it unchanged
         row = locked.rows[record]
         work.writes.patients[record] = (

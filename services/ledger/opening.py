@@ -38,6 +38,7 @@ def open_ledger(
     return Ledger(
         lambda: database.connect(settings.database, "processor", autocommit=True), stream, site=site,
         rules=Rules(rules, default_pack()),
-        teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo"),
+        teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo",
+                      watched=site.file.enrolment.watch),
         journal=open_journal(settings), zone=site.zone, cached_patients=cached_patients,
     )  # fmt: skip

@@ -21,7 +21,7 @@ ORDER BY sent_id ON CONFLICT (sent_id) DO NOTHING
 """
 _ROOTS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE retired_id = ANY(%s)"
 _LOCK: LiteralString = """
-SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, demographics FROM patient
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics FROM patient
 WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _GROUPS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE root_id = ANY(%s)"
@@ -37,6 +37,7 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None
     incomplete: dict[str, str]
     rule_pack: str
+    unwatched: str
     demographics: Demographics
 
 

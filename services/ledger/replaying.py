@@ -27,7 +27,7 @@ _ROOTS: LiteralString = """
 SELECT id FROM patient WHERE id > %s AND id NOT IN (SELECT retired_id FROM patient_alias) ORDER BY id LIMIT %s
 """
 _ROWS: LiteralString = """
-SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, demographics FROM patient
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics FROM patient
 WHERE id = ANY(%s)
 """
 _HELD: LiteralString = """

@@ -32,8 +32,9 @@ _SAID: LiteralString = "SELECT id, demographics FROM patient WHERE id = ANY(%s)"
 _ALERTS: LiteralString = """
 SELECT alert_id::text, patient_id, version, condition, response, body, late, superseded_by::text, code,
        acknowledged_by, acknowledged_at, acknowledged_version, acknowledgement_expires_at,
-       told_at, told_severity, told_value, told_level, told_analyte, told_sampled_at, told_draft,
-       ARRAY(SELECT DISTINCT ARRAY[d.channel, d.recipient] FROM delivery AS d WHERE d.alert_id = alert.alert_id) AS told
+       told_at, told_severity, told_value, told_level, told_analyte, told_sampled_at, told_draft, withheld,
+       ARRAY(SELECT DISTINCT ARRAY[d.channel, d.recipient] FROM delivery AS d WHERE d.alert_id = alert.alert_id
+             AND NOT (d.status = 'closed' AND d.attempts = 0)) AS told
 FROM alert WHERE patient_id = ANY(%s)
 """
 
@@ -64,8 +65,10 @@ class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
     told_sampled_at: datetime | None = None
     told_draft: bool = False
     """That notification was a draft's, so test recipients only know of it."""
+    withheld: str = ""
+    """Why its people were not told of what they should be (`alerts.watching.Gate`); told once that no longer holds."""
     told: tuple[tuple[str, str], ...] = ()
-    """Channel and recipient of everyone a delivery was made for."""
+    """Channel and recipient of everyone a delivery was made for, but of those closed before any attempt."""
 
     @property
     def holds(self) -> bool:
@@ -91,6 +94,8 @@ class Stored(msgspec.Struct, kw_only=True):
     incomplete: dict[str, str]
     rule_pack: str = ""
     """Fingerprint of the rules the alerts were last derived by; empty for somebody new."""
+    unwatched: str = ""
+    """Why nothing is sent, as last stored (`alerts.watching.Gate`)."""
     memos: dict[str, Memo] = {}
     """What each rule said last, with the way there: only what a change reaches is asked again."""
 
@@ -132,7 +137,7 @@ def _person(row: Any, group: tuple[int, ...], results: Iterable[Result], entries
         series=Series().merge(results), entries=tuple(entries), demographics=said,
         context=context.build(entries, said, zone), alerts=alerts,
         as_of=row.as_of or datetime.min.replace(tzinfo=UTC), incomplete=dict(row.incomplete),
-        rule_pack=row.rule_pack,
+        rule_pack=row.rule_pack, unwatched=row.unwatched,
     )  # fmt: skip
 
 

@@ -9,11 +9,12 @@ import msgspec
 
 from alerts import deciding
 from alerts.deciding import Decision
+from alerts.watching import GATES, Gate, Watched, gate
 from schemas.identity import stable_id
 from services.ledger import changing
 from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
-from services.ledger.deciding import decide
+from services.ledger.deciding import decide, unless_stopped
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Entry
 from services.ledger.operations import Technical
@@ -42,18 +43,45 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 class Teller:
     """Turns changes into rows. Holds the configured channels and the version of the site file."""
 
-    def __init__(self, channels: tuple[Channel, ...], site_version: str, *, made_up: bool = False) -> None:
+    def __init__(
+        self, channels: tuple[Channel, ...], site_version: str, *, made_up: bool = False, watched: Watched = "all"
+    ) -> None:
         self._channels: Recipients = tuple(sorted((channel.name, channel.recipient) for channel in channels))
         self._test = frozenset(channel.name for channel in channels if channel.test)
         self.standing: Standing = DRAFT
         """Of the rules in force; the ledger sets it anew in each transaction."""
+        self.watched: Watched = watched
+        """The hospital's rule of who is watched."""
         self._site_version, self._made_up = site_version, made_up
 
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""
-        after = changing.apply(change, person.root, person.series, cause.received_at)
-        decision = decide(change, after, cause=cause.kind, history=cause.history, now=datetime.now(UTC),
-                          pack=rules.pack, standing=self.standing)  # fmt: skip
+        after, now = changing.apply(change, person.root, person.series, cause.received_at), datetime.now(UTC)
+        decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,
+                          pack=rules.pack, standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        return self._write(person, change, after, decision, cause, writes, rules)
+
+    def gate(self, person: Stored, alert: StoredAlert, now: datetime) -> Gate:
+        """Why nothing is sent of this alert; empty when the patient is watched."""
+        return gate(person.context, self.watched, now, alert.state.sampled_at)
+
+    def tell_withheld(self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules) -> None:
+        """What was not told while the patient was not watched, now: what holds to everyone, an end to who was told."""
+        ended = not alert.holds
+        decision = (
+            Decision(send=True, reason="retracted", only_told=True)
+            if ended
+            else Decision(send=True, reason="now_watched")
+        )
+        decision = unless_stopped(decision, alert.state.rule, self.standing, "")
+        change = Change(
+            kind="retracted" if ended else "updated", alert_id=alert.alert_id, before=alert, after=alert.state
+        )
+        after = msgspec.structs.replace(alert, version=alert.version + 1)
+        self._write(person, change, after, decision, cause, writes, rules)
+
+    def _write(self, person: Stored, change: Change, after: StoredAlert, decision: Decision, cause: Cause,
+               writes: Writes, rules: Rules) -> StoredAlert:  # fmt: skip
         recipients, withheld = self._recipients(after, decision)
         if withheld:
             writes.technical.append(Technical(key="draft_pack", kind="draft_pack", detail=_WITHHELD))
@@ -64,6 +92,7 @@ class Teller:
         if decision.send:
             body = for_channel(record, after, decision.reason, change.before)
             after = self._deliver(change, after, decision, recipients, body, cause, writes)
+        after = _withheld(after, decision, writes)
         person.alerts[after.alert_id] = after
         writes.alerts[after.alert_id] = alert_row(
             after, self._site_version, cause.event_id, cause.received_at, rule_pack_status=status
@@ -95,9 +124,17 @@ class Teller:
             identity = stable_id("delivery", after.alert_id, str(after.version), channel, recipient)
             writes.deliveries.append((
                 identity, after.alert_id, after.version, after.patient_id, channel, recipient, change.kind,
-                decision.reason, body, cause.received_at,
+                decision.reason, body, cause.received_at, "queued", "",
             ))  # fmt: skip
         return told(after, recipients, draft=self.standing.status == "draft")
+
+
+def _withheld(alert: StoredAlert, decision: Decision, writes: Writes) -> StoredAlert:
+    """Remembered until somebody hears of it."""
+    if decision.send:
+        writes.closings.told(alert.alert_id)
+    reason = "" if decision.send else decision.reason if decision.reason in GATES else alert.withheld
+    return alert if reason == alert.withheld else msgspec.structs.replace(alert, withheld=reason)
 
 
 def told(alert: StoredAlert, recipients: Recipients, *, draft: bool) -> StoredAlert:

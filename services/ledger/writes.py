@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from schemas.alert import Alert, ChainHead, encode_alert
 from services.ledger.bulk import Bulk, array_literal
+from services.ledger.closing import Closings
 from services.ledger.errors import OutOfStep
 from services.ledger.journal import Entry, Journal
 from services.ledger.operations import Technical, report
@@ -61,7 +62,7 @@ _ALERT_COLUMNS: dict[LiteralString, LiteralString] = {
     "acknowledgement_expires_at": "timestamptz", "told_at": "timestamptz", "told_severity": "text",
     "told_value": "numeric", "told_level": "text", "told_analyte": "text",
     "told_sampled_at": "timestamptz", "event_id": "uuid", "received_at": "timestamptz",
-    "rule_pack_status": "text", "told_draft": "bool",
+    "rule_pack_status": "text", "told_draft": "bool", "withheld": "text",
 }  # fmt: skip
 _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     patient_id = excluded.patient_id, version = excluded.version, level = excluded.level,
@@ -79,12 +80,14 @@ _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
 WHERE alert.version < excluded.version RETURNING alert_id::text"""
 ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
+    withheld = excluded.withheld,
 DELIVERY = Bulk("delivery", {
     "id": "uuid", "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "channel": "text",
     "recipient": "text", "change": "text", "reason": "text", "body": "bytea", "received_at": "timestamptz",
 }, tail="ON CONFLICT (alert_id, alert_version, channel, recipient) DO NOTHING")  # fmt: skip
 OUTBOX = Bulk("outbox", {"shard": "int4", "topic": "text", "key": "bytea", "value": "bytea", "headers": "jsonb"})
 PACK_CHANGE = Bulk("pack_change", {
+    "status": "text", "closed_for": "text",
     "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "rule": "text", "kind": "text",
     "severity_before": "text", "severity_after": "text", "fingerprint": "text",
 })  # fmt: skip
@@ -118,6 +121,12 @@ WHERE p.id = n.id
 class Writes(msgspec.Struct, kw_only=True):
     """Rows by table, in the order of the columns above."""
 
+_WATCH: LiteralString = """
+UPDATE patient AS p SET unwatched = n.unwatched FROM unnest(%b::int8[], %b::text[]) AS n(id, unwatched)
+WHERE p.id = n.id
+"""
+
+
     sources: list[Row] = []
     result_keys: list[Row] = []
     results: list[Row] = []
@@ -137,6 +146,9 @@ class Writes(msgspec.Struct, kw_only=True):
     announcements: list[tuple[int, Alert]] = []
     """Records of `alerts.v1`, each with the place of its entry in `journal`."""
     technical: list[Technical] = []
+    watch: dict[int, Row] = {}
+    """Whether the patient is watched, where that changed."""
+    closings: Closings = msgspec.field(default_factory=Closings)
 
     async def flush(self, conn: AsyncConnection[Any], journal: Journal) -> None:
         """Write everything, inside the caller's transaction. OutOfStep if something was changed behind our back."""
@@ -150,12 +162,16 @@ class Writes(msgspec.Struct, kw_only=True):
             raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")
         await PACK_CHANGE.run(conn, self.pack_changes)
         self._announce(await journal.append(conn, self.journal))
+        await _update(conn, _WATCH, self.watch.values())
+        self.journal += await self.closings.close(conn)
         await DELIVERY.run(conn, self.deliveries)
         await OUTBOX.run(conn, self.outbox)
         await LIVE.run(conn, list(self.live))
+        await self.closings.mark(conn)
         await report(conn, self.technical)
         await self._notify(conn)
 
+        await self.closings.forget(conn)
     def _announce(self, heads: list[tuple[int, bytes]]) -> None:
         """Each record of `alerts.v1` carries the head of its patient's log: a tail that was cut shows."""
         for place, record in self.announcements:
@@ -204,5 +220,5 @@ def alert_row(
         s.rule_pack, site_version, alert.late, alert.superseded_by, alert.code, alert.acknowledged_by,
         alert.acknowledged_at, alert.acknowledged_version, alert.acknowledgement_expires_at, alert.told_at,
         alert.told_severity, alert.told_value, alert.told_level, alert.told_analyte,
-        alert.told_sampled_at, event_id, received_at, rule_pack_status, alert.told_draft,
+        alert.told_sampled_at, event_id, received_at, rule_pack_status, alert.told_draft, alert.withheld,
     )  # fmt: skip

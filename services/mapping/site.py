@@ -25,6 +25,9 @@
     [[ignore]]
     code = "COVID"
 
+    [enrolment]
+    watch = "listed"                     # only who is enrolled by context; left out: "all"
+
 Tables of other parts of Halo (wards, teams, channels, ...) may stand in the same file.
 """
 
@@ -37,6 +40,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts.watching import Watched
 from schemas.patient_event import Coding, Identifier
 from services.mapping.codes import CodeBook, CodeEntry, Ignore, Read
 
@@ -97,6 +101,13 @@ class Laboratory(_Entry, frozen=True, kw_only=True):
     loq: dict[str, Decimal] = {}
 
 
+class Enrolment(_Entry, frozen=True, kw_only=True):
+    """Who is watched (agreed behaviour 3)."""
+
+    watch: Watched = "all"
+    """`all`: everybody but whose enrolment ended, for feeds of haematology only; `listed`: only who is enrolled."""
+
+
 class SiteFile(_Entry, frozen=True, kw_only=True):
     """The file as written."""
 
@@ -108,6 +119,7 @@ class SiteFile(_Entry, frozen=True, kw_only=True):
     laboratory: tuple[Laboratory, ...] = ()
     code: tuple[CodeEntry, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+    enrolment: Enrolment = Enrolment()
 
 
 class Site:

@@ -19,7 +19,7 @@ from services.mapping.site import Laboratory, Site, SiteFile
 _OWN = frozenset(SiteFile.__struct_fields__)
 _OTHERS = frozenset({
     "ward", "team", "recipient", "person", "channel", "schedule", "policy", "language", "languages", "listen",
-    "enrolment", "rules", "retention",
+    "rules", "retention",
 })  # fmt: skip
 """Tables of other parts of Halo."""
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-]+)\s*\]")

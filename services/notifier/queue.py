@@ -56,7 +56,7 @@ SET status = CASE WHEN %(done)s THEN 'handed_over' WHEN %(never)s THEN 'closed' 
     handed_over_at = CASE WHEN %(done)s THEN clock_timestamp() END,
     possibly_repeated = possibly_repeated OR %(unknown)s,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s)
-WHERE id = %(id)s AND attempts = %(attempt)s AND status = 'sending'
+WHERE id = %(id)s AND attempts = %(attempt)s AND (status = 'sending' OR (status = 'closed' AND %(done)s))
 """
 
 

@@ -20,6 +20,7 @@ CREATE TABLE patient (
     as_of           timestamptz,                    -- greatest received_at or fired due time
     incomplete      jsonb NOT NULL DEFAULT '{}',    -- rule -> error: rules that raised for this patient
     rule_pack       text NOT NULL DEFAULT '',       -- fingerprint of the rules the alerts were last derived by
+    unwatched       text NOT NULL DEFAULT '',       -- why nothing is sent: not_enrolled, deceased, care_...; empty: watched
     created_at      timestamptz NOT NULL DEFAULT now()
 );
 
@@ -143,6 +144,17 @@ CREATE TABLE context_event (
 );
 CREATE INDEX context_event_patient ON context_event (patient_id);
 
+CREATE TABLE candidate (                            -- not enrolled, with a finding that asks for it; follows the results
+    patient_id      bigint NOT NULL REFERENCES patient,
+    reason          text NOT NULL,                  -- m_protein, flc_ratio
+    collected_at    timestamptz NOT NULL,           -- the first sample that shows it
+    result_id       uuid NOT NULL,
+    value           numeric,                        -- null: a word, or a bound
+    unit            text NOT NULL DEFAULT '',
+    listed_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (patient_id, reason)
+);
+
 -- ---------------------------------------------------------------- alerts, and the record of their lives
 
 CREATE TABLE alert (
@@ -185,6 +197,7 @@ CREATE TABLE alert (
     told_analyte    text,
     told_sampled_at timestamptz,
     told_draft      boolean NOT NULL DEFAULT false,      -- that notification was a draft's: test recipients only
+    withheld        text NOT NULL DEFAULT '',            -- why its people were not told, as patient.unwatched
     event_id        uuid,                                -- the event that made the present version
     received_at     timestamptz,                         -- when that event was received, for latency
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -232,6 +245,7 @@ CREATE TABLE delivery (
     next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     possibly_repeated boolean NOT NULL DEFAULT false,    -- an earlier attempt had an unknown outcome
     received_at     timestamptz,
+    closed_for      text NOT NULL DEFAULT '',            -- why it is not to be sent any more, as patient.unwatched
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     handed_over_at  timestamptz,
     UNIQUE (alert_id, alert_version, channel, recipient)

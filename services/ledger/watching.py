@@ -1,0 +1,99 @@
+"""What follows when a patient is not watched any more, or is again (behaviour 3): all in the event's transaction.
+
+Shut: what waits to be sent is closed with the reason, on the log. Open again: what was not told and still holds is
+told, once; that something ended is told to who knew of it. A sample after a recorded death goes to operations, and its
+alert to the people on call as ever: a wrong flag must not silence a living patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from alerts import watching
+from alerts.result import Result
+from alerts.severity import Severity
+from alerts.watching import Gate
+from schemas.patient_event import ContextEntry
+from services.ledger.closing import entry
+from services.ledger.evaluating import Rules
+from services.ledger.journal import Entry
+from services.ledger.operations import Technical
+from services.ledger.stored import Stored, StoredAlert
+from services.ledger.telling import Cause, Teller
+from services.ledger.writes import Writes
+
+_ALERT, _VERSION, _RECORD, _CHANNEL, _RECIPIENT = range(1, 6)
+"""Places in a row of `delivery`."""
+
+
+def settle(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: Cause) -> None:
+    """Bring what is stored in line with what now holds of this person."""
+    now = datetime.now(UTC)
+    found = watching.gate(person.context, teller.watched, now)
+    if found != person.unwatched:
+        _turn(person, found, teller, writes, cause, now)
+    for alert in list(person.alerts.values()):
+        if alert.withheld and not teller.gate(person, alert, now) and _is_due(alert):
+            teller.tell_withheld(person, alert, cause, writes, rules)
+
+
+def _is_due(alert: StoredAlert) -> bool:
+    """It holds and is not for the screen only; or it ended, and somebody was told of it."""
+    if alert.holds:
+        return alert.condition == "active" and alert.state.severity is not Severity.INFO
+    return alert.told_at is not None and not (alert.condition == "superseded" and alert.superseded_by)
+
+
+def _turn(person: Stored, found: Gate, teller: Teller, writes: Writes, cause: Cause, now: datetime) -> None:
+    payload = {"from": person.unwatched, "to": found, "event_id": cause.event_id or ""}
+    writes.journal.append(
+        Entry(chain=person.root, kind="unwatched" if found else "watched", actor="halo", payload=payload)
+    )
+    person.unwatched = found
+    writes.watch[person.root] = (person.root, found)
+    if found:
+        _shut(person, found, teller, writes, now)
+    else:
+        writes.closings.open(person.members)
+
+
+def _shut(person: Stored, found: Gate, teller: Teller, writes: Writes, now: datetime) -> None:
+    spared = {alert.alert_id for alert in person.alerts.values() if not teller.gate(person, alert, now)}
+    writes.closings.shut(person.root, person.members, found, spared)
+    for place, row in enumerate(writes.deliveries):
+        if row[_ALERT] in person.alerts and row[_ALERT] not in spared and row[-2] == "queued":
+            writes.deliveries[place] = (*row[:-2], "closed", found)
+            writes.closings.stopped(row[_ALERT], found)
+            writes.journal.append(
+                entry(row[_ALERT], row[_VERSION], row[_RECORD], row[_CHANNEL], row[_RECIPIENT], found)
+            )
+            alert = person.alerts[row[_ALERT]]
+            person.alerts[row[_ALERT]] = msgspec.structs.replace(alert, withheld=found)
+
+
+def after_death(person: Stored, fresh: Iterable[Result], teller: Teller) -> list[Technical]:
+    """Results that were collected after the recorded death: somebody is to look at the record at once."""
+    now = datetime.now(UTC)
+    if watching.gate(person.context, teller.watched, now) == "not_enrolled":
+        return []
+    late = [r for r in fresh if watching.after_death(person.context, now, r.collected_at)]
+    if not late:
+        return []
+    detail = (
+        f"{len(late)} results of patient {person.public_id} were collected after the recorded death, at the latest "
+        f"{max(r.collected_at for r in late):%Y-%m-%d %H:%M} UTC; their alerts are sent. Find out today whether the "
+        "record or the sample is wrong; the record is taken back by the context entry `deceased` with `no`"
+    )
+    key = f"result_after_death {person.public_id}"
+    return [Technical(key=key, kind="result_after_death", detail=detail, severity="CRITICAL", patient_id=person.root)]
+
+
+def newly_known(person: Stored, entries: Sequence[ContextEntry], teller: Teller) -> list[Technical]:
+    """The same for a death that becomes known after the sample."""
+    if not any(entry.kind == "deceased" for entry in entries):
+        return []
+    kept = (m for analyte in person.series.analytes for m in person.series.measurements(analyte) if not m.withdrawn)
+    return after_death(person, [m.winner for m in kept], teller)

@@ -1,0 +1,268 @@
+"""Who is watched, in the ledger: what stops and starts again in the transaction of the event that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from alerts.deciding import Reason
+from alerts.watching import GATES
+from schemas.identity import event_id
+from schemas.patient_event import ContextEntry, Event
+from services.ledger.batch import Ledger
+from services.ledger.opening import open_ledger
+from tests.real import events
+from tests.real.ledgers import ask, ledger, one, settings, stream
+
+BEFORE = (events.NOW - timedelta(days=3)).isoformat()
+AFTER = (events.NOW + timedelta(hours=30)).isoformat()
+LATER = (events.NOW + timedelta(hours=31)).isoformat()
+TOLD = (
+    "SELECT DISTINCT alert_version, change, reason, status, closed_for FROM delivery WHERE channel = 'pager' ORDER BY 1"
+)
+
+
+def said(kind: str, value: str = "", start: str = BEFORE, end: str = "", **more: str) -> ContextEntry:
+    return ContextEntry(kind=kind, value=value, from_=start, to=end, **more)  # type: ignore[arg-type]
+
+
+def change(*entries: ContextEntry, hours: float = 0) -> Event:
+    return events.context_change(1, *entries, hours=hours)
+
+
+def potassium(value: str, hours: float = 0, **more: Any) -> Event:
+    return events.report(1, {"k": value}, hours=hours, **more)
+
+
+def listed(database: str, folder: Path) -> Ledger:
+    site = folder / "site.toml"
+    site.write_text('[enrolment]\nwatch = "listed"\n')
+    return open_ledger(settings(database, folder, site=site), stream())
+
+
+class Feed:
+    """Stores events one after the other, each in a batch of its own unless given together."""
+
+    def __init__(self, store: Ledger) -> None:
+        self._store, self._next = store, 0
+
+    async def __call__(self, *batch: Event) -> None:
+        outcome = await self._store.store(events.records(*batch, start=self._next))
+        assert outcome.dead_letters == 0
+        self._next += len(batch)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def told(database: str) -> list[tuple[Any, ...]]:
+    """Version, change, reason, status and why closed of what the pager was to get."""
+    return ask(database, TOLD)
+
+
+def hand_over(database: str) -> None:
+    """As the notifier does."""
+    ask(
+        database,
+        "UPDATE delivery SET status = 'handed_over', attempts = 1, handed_over_at = now() WHERE status = 'queued'",
+    )
+
+
+def reasons(database: str) -> list[str]:
+    query = """SELECT p.payload->>'reason' FROM alert_event AS e JOIN alert_event_payload AS p USING (chain, number)
+        WHERE e.kind IN ('opened', 'regraded', 'updated', 'retracted', 'cleared', 'reopened') ORDER BY e.number"""
+    return [reason for (reason,) in ask(database, query)]
+
+
+def unwatched(database: str) -> str:
+    return str(one(database, "SELECT unwatched FROM patient"))
+
+
+@pytest.mark.parametrize(("entry", "reason"), [
+    (said("deceased", start=AFTER), "deceased"),
+    (said("care", "palliative_no_bloods", AFTER), "care_palliative_no_bloods"),
+    (said("care", "moved", AFTER), "care_moved"),
+    (said("care", "declined", AFTER), "care_declined"),
+    (said("enrolment", "ended", AFTER), "not_enrolled"),
+])  # fmt: skip
+async def test_what_waits_is_closed_with_the_reason_and_nothing_follows(
+    database: str, tmp_path: Path, entry: ContextEntry, reason: str
+) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2"))
+    assert told(database) == [(1, "opened", "first", "queued", "")]
+    await feed(change(entry, hours=1))
+    assert told(database) == [(1, "opened", "first", "closed", reason)]
+    await feed(potassium("6.8", hours=2))
+    await feed.close()
+    assert told(database) == [(1, "opened", "first", "closed", reason)], "CRITICAL, and not sent"
+    assert unwatched(database) == reason
+    assert reasons(database) == ["first", reason]
+    closed = ask(database, "SELECT count(*) FROM alert_event WHERE kind = 'delivery_closed'")
+    assert (closed, ask(database, "SELECT withheld FROM alert")) == ([(2,)], [(reason,)])
+
+
+async def test_all_of_it_in_one_transaction(database: str, tmp_path: Path) -> None:
+    """The alert and the death in one batch: the delivery is never seen queued."""
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2"), change(said("deceased", start=AFTER)))
+    assert told(database) == [(1, "opened", "first", "closed", "deceased")]
+    assert ask(database, "SELECT told_at, withheld FROM alert") == [(None, "deceased")]
+    await feed(change(said("deceased", "no", LATER)))
+    await feed.close()
+    assert told(database)[1:] == [(2, "updated", "now_watched", "queued", "")]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_death_taken_back_tells_what_still_holds_once(database: str, tmp_path: Path, *, together: bool) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    death, alive = change(said("deceased", start=AFTER)), change(said("deceased", "no", AFTER), hours=1)
+    await feed(potassium("6.2"))
+    if together:
+        await feed(death, alive)
+        assert told(database) == [(1, "opened", "first", "queued", "")], "it never stopped waiting"
+    else:
+        await feed(death)
+        await feed(alive)
+        assert told(database) == [
+            (1, "opened", "first", "closed", "deceased"), (2, "updated", "now_watched", "queued", ""),
+        ]  # fmt: skip
+    before = told(database)
+    await feed(death, alive, death)
+    await feed(potassium("6.2", hours=3))
+    await feed.close()
+    assert (told(database), unwatched(database)) == (before, "")
+    assert one(database, "SELECT withheld FROM alert") == ""
+
+
+async def test_who_was_told_before_is_not_told_again_but_hears_of_an_end(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2", order="A"))
+    hand_over(database)
+    await feed(change(said("care", "moved", AFTER), hours=1))
+    assert told(database) == [(1, "opened", "first", "handed_over", "")]
+    await feed(change(said("care", "active", AFTER), hours=2))
+    assert told(database) == [(1, "opened", "first", "handed_over", "")]
+    await feed(change(said("care", "moved", LATER), hours=3))
+    await feed(potassium("4.0", order="A", status="C", later=4))
+    assert reasons(database)[-1] == "care_moved"
+    await feed(change(said("care", "active", LATER), hours=5))
+    await feed.close()
+    assert told(database)[1:] == [(3, "retracted", "retracted", "queued", "")]
+
+
+async def test_of_an_alert_nobody_got_nobody_hears_that_it_ended(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2", order="A"))
+    await feed(change(said("care", "moved", AFTER), hours=1))
+    await feed(potassium("4.0", order="A", status="C", later=4))
+    await feed(change(said("care", "active", AFTER), hours=5))
+    await feed.close()
+    assert [row[3] for row in told(database)] == ["closed"]
+    assert reasons(database) == ["first", "nobody_told"]
+
+
+async def test_a_sample_after_the_recorded_death_is_told_and_operations_hear(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(change(said("deceased", start=events.NOW.isoformat())))
+    await feed(potassium("6.2", hours=0))
+    assert (told(database), reasons(database)) == ([], ["deceased"]), "at the moment of death itself"
+    assert ask(database, "SELECT kind FROM operations_alert") == []
+    await feed(potassium("6.2", hours=1))
+    await feed.close()
+    assert told(database) == [(2, "updated", "first", "queued", "")]
+    assert ask(database, "SELECT kind, severity, count FROM operations_alert") == [
+        ("result_after_death", "CRITICAL", 1)
+    ]
+    detail = one(database, "SELECT detail FROM operations_alert")
+    assert "1 results of patient" in detail
+    assert "Made-up" not in detail
+    assert unwatched(database) == "deceased"
+
+
+async def test_a_death_that_lies_before_known_samples_is_doubted_at_once(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2"))
+    await feed(change(said("deceased", start=BEFORE)))
+    await feed.close()
+    assert told(database) == [(1, "opened", "first", "queued", "")], "the sample contradicts the record"
+    assert ask(database, "SELECT kind FROM operations_alert") == [("result_after_death",)]
+
+
+async def test_with_a_list_only_the_enrolled_are_told_and_then_what_holds_once(database: str, tmp_path: Path) -> None:
+    feed = Feed(listed(database, tmp_path))
+    await feed(potassium("6.2"), events.report(1, {"ca": "13.9"}, hours=1))
+    assert (told(database), reasons(database)) == ([], ["not_enrolled", "not_enrolled"])
+    assert ask(database, "SELECT rule, condition, withheld FROM alert ORDER BY 1") == [
+        ("CA_HIGH", "active", "not_enrolled"), ("K_HIGH", "active", "not_enrolled"),
+    ]  # fmt: skip
+    await feed(potassium("4.0", hours=2))
+    enrolled = change(said("enrolment", "enrolled"), hours=3)
+    await feed(enrolled)
+    assert told(database) == [(2, "updated", "now_watched", "queued", "")]
+    assert one(database, "SELECT count(DISTINCT alert_id) FROM delivery") == 1, "potassium is back to normal"
+    await feed(enrolled, potassium("6.3", hours=4))
+    await feed.close()
+    assert [row[2] for row in told(database)] == ["first", "now_watched"], "and the next episode as ever"
+
+
+async def test_imported_history_is_told_to_nobody_even_after_enrolment(database: str, tmp_path: Path) -> None:
+    feed = Feed(listed(database, tmp_path))
+    await feed(potassium("6.2", purpose="history"))
+    await feed(change(said("enrolment", "enrolled")))
+    await feed.close()
+    assert (told(database), reasons(database)) == ([], ["history_import"])
+
+
+async def test_any_order_and_repetition_of_what_is_said_ends_alike(database: str, tmp_path: Path) -> None:
+    """Three contradicting events in all orders, each twice: the state and what is withheld are the same."""
+    contradicting = [
+        change(said("deceased", start=AFTER)), change(said("deceased", "no", LATER), said("care", "moved", AFTER)),
+        change(said("care", "active", LATER), said("enrolment", "enrolled", AFTER)),
+    ]  # fmt: skip
+    feed, found = Feed(ledger(database, tmp_path)), set()
+    for number, order in enumerate(permutations(range(3))):
+        who = _patient(f"p{number}")
+        await feed(who(potassium("6.2")))
+        for index in (*order, *order):
+            await feed(who(contradicting[index]))
+        query = """SELECT p.unwatched, a.condition, a.severity, a.withheld,
+            (SELECT count(*) FROM delivery AS d WHERE d.alert_id = a.alert_id AND d.status = 'queued')
+            FROM alert AS a JOIN patient AS p ON p.id = a.patient_id WHERE p.sent_id = %s"""
+        found |= set(ask(database, query, f"HOSP|p{number}"))
+    await feed.close()
+    assert found == {("", "active", "HIGH", "", 2)}
+
+
+async def test_a_merge_with_someone_recorded_as_deceased_stops_too(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2"))
+    await feed(events.context_change(2, said("deceased", start=AFTER)))
+    await feed(events.merge(1, 2))
+    assert [row[3:] for row in told(database)] == [("closed", "deceased")]
+    await feed(events.merge(1, 2, hours=1, undo=True))
+    await feed.close()
+    assert [row[2:4] for row in told(database)] == [("first", "closed"), ("now_watched", "queued")]
+
+
+def _patient(name: str) -> Callable[[Any], Event]:
+    """The same events of another made-up person."""
+
+    def moved(event: Any) -> Any:
+        who = events.patient(name)
+        return msgspec.structs.replace(
+            event, patient=who, event_id=event_id(event.source.sender, event.source.sha256, who.id)
+        )
+
+    return moved
+
+
+def test_every_reason_of_not_watching_is_a_reason_of_not_sending() -> None:
+    known: Sequence[str] = get_args(Reason)
+    assert set(GATES) <= set(known)
