@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -62,7 +62,17 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sample_at(view: View, at: datetime, *, preliminary: bool = False) -> Sample | None:
-    """The readings at one collection time; None without any calcium then. `preliminary` lets such values in."""
+    """The readings at one collection time; None without any calcium then. `preliminary` lets such values in.
+
+    Worked out once an evaluation: CA_HIGH, CA_LOW and TLS ask alike.
+    """
+    key = ("calcium", at, "preliminary" if preliminary else "final")
+    if key not in view.memo:
+        view.memo[key] = _sample_at(view, at, preliminary=preliminary)
+    return cast(Sample | None, view.memo[key])
+
+
+def _sample_at(view: View, at: datetime, *, preliminary: bool) -> Sample | None:
     total, adjusted, ionised = (_at(view, name, at, preliminary=preliminary) for name in ("ca", ADJUSTED, "ica"))
     own = total or adjusted or ionised
     if own is None:
@@ -80,7 +90,7 @@ def sample_at(view: View, at: datetime, *, preliminary: bool = False) -> Sample 
         at=at,
         slot=own.result.slot,
         ionised=_plain(ionised, "IONISED", "ica") if ionised else None,
-        readings=_readings(view, total, adjusted, preliminary=preliminary),
+        readings=_readings(view, total, adjusted, albumin),
         borrowed=borrowed and (total or adjusted) is not None,
         preliminary=any(point.preliminary for point in used),
     )
@@ -88,7 +98,10 @@ def sample_at(view: View, at: datetime, *, preliminary: bool = False) -> Sample 
 
 def payne(view: View, total: Point, *, preliminary: bool = False) -> Reading | None:
     """Total calcium adjusted by albumin; None when no albumin fit for it lies within 24 h."""
-    albumin = _near(view, "alb", total, preliminary=preliminary)
+    return _payne(view, total, _near(view, "alb", total, preliminary=preliminary))
+
+
+def _payne(view: View, total: Point, albumin: Point | None) -> Reading | None:
     if albumin is None or _albumin_range(view.pack, albumin) is not Truth.TRUE:
         return None
     shift = _shift(view.pack, albumin.interval.low)
@@ -126,17 +139,16 @@ def moved(interval: Interval, by: Decimal) -> Interval:
     return Interval(interval.low + by, high, interval.low_closed, interval.high_closed)
 
 
-def _readings(view: View, total: Point | None, adjusted: Point | None, *, preliminary: bool) -> tuple[Reading, ...]:
+def _readings(view: View, total: Point | None, adjusted: Point | None, albumin: Point | None) -> tuple[Reading, ...]:
     found = [_plain(adjusted, "LAB_ADJUSTED", ADJUSTED)] if adjusted else []
     if total is not None:
-        computed = payne(view, total, preliminary=preliminary)
+        computed = _payne(view, total, albumin)
         found += [computed] if computed else []
-        found += [_plain(total, "TOTAL", "ca", _why_total(view, total, preliminary=preliminary))]
+        found += [_plain(total, "TOTAL", "ca", () if computed else _why_total(view, albumin))]
     return tuple(found)
 
 
-def _why_total(view: View, total: Point, *, preliminary: bool) -> tuple[str, ...]:
-    albumin = _near(view, "alb", total, preliminary=preliminary)
+def _why_total(view: View, albumin: Point | None) -> tuple[str, ...]:
     if albumin is None or _albumin_range(view.pack, albumin) is Truth.INDETERMINATE:
         return ("albumin_missing",)
     return ("albumin_out_of_range",) if _albumin_range(view.pack, albumin) is Truth.FALSE else ()

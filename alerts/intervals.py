@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from alerts.logic import Interval
 
-_MINUS_INFINITY = Decimal("-Infinity")
+_MINUS_INFINITY, _INFINITY = Decimal("-Infinity"), Decimal("Infinity")
 
 
 def ratio(numerator: Interval, denominator: Interval) -> Interval:
@@ -50,10 +50,10 @@ def highest(values: Sequence[Interval]) -> Interval:
 
 def median(values: Sequence[Interval]) -> Interval:
     """The middle one, of an even number the mean of the middle two; at least one must be given."""
-    infinity = Decimal("Infinity")
-    low = _middle(sorted(v.low for v in values))
-    high = _middle(sorted(infinity if v.high is None else v.high for v in values))
-    return Interval(low, None if high == infinity else high)
+    lows, highs = [v.low for v in values], [_INFINITY if v.high is None else v.high for v in values]
+    low = _middle(sorted(lows))
+    high = low if lows == highs else _middle(sorted(highs))
+    return Interval(low, None if high == _INFINITY else high)
 
 
 def _middle(ordered: Sequence[Decimal]) -> Decimal:

@@ -18,8 +18,9 @@ import msgspec
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.egfr import age_at
 from alerts.intervals import difference, highest, lowest, median, ratio
-from alerts.logic import Interval, Truth, any_true, negate
+from alerts.logic import INDETERMINATE, TRUE, Interval, Truth, any_true, negate
 from alerts.rule import View
+from alerts.samples import hours
 from alerts.series import Point
 from alerts.thresholds import Pack
 
@@ -74,9 +75,16 @@ class _History(msgspec.Struct, frozen=True, kw_only=True):
     """Up to 48 h; empty when the time of the creatinine itself is unknown."""
     week: tuple[Point, ...]
     year: tuple[Point, ...]
-    """More than 168 h and up to 365 d."""
+    """More than 168 h and up to 365 d; from the lowest value to the highest, the earlier of two equals first."""
     unclear: bool
     """A date-only time hides whether a result lies within 48 h."""
+    lowest_of_week: Interval | None
+    median_of_year: Interval | None
+
+    @property
+    def references(self) -> list[Interval]:
+        """What the NHS algorithm compares with."""
+        return [known for known in (self.lowest_of_week, self.median_of_year) if known is not None]
 
 
 def aki_at(view: View, point: Point) -> Aki:
@@ -105,8 +113,8 @@ def aki_stage_in_force(view: View, at: datetime) -> Aki | None:
     pack = view.pack
     points = view.series.points("creat")
     middle = bisect_right(points, at, key=lambda point: point.at)
-    before = [p for p in points[:middle][-1:] if at - p.at <= _hours(pack, "aki.in_force_hours")]
-    after = [p for p in points[middle : middle + 1] if p.at - at <= _hours(pack, "aki.beside_hours")]
+    before = [p for p in points[:middle][-1:] if at - p.at <= hours(pack, "aki.in_force_hours")]
+    after = [p for p in points[middle : middle + 1] if p.at - at <= hours(pack, "aki.beside_hours")]
     staged = [aki_at(view, point) for point in (*before, *after)]
     return max(staged, key=lambda aki: (aki.stage, aki.possible_stage), default=None)
 
@@ -120,30 +128,38 @@ def _suppressed(view: View, at: datetime) -> Suppressed:
 
 def _history(view: View, point: Point) -> _History:
     pack, at = view.pack, point.at
-    earlier = view.series.before("creat", at, _hours(pack, "aki.median_hours"))
-    week = tuple(view.series.before("creat", at, _hours(pack, "aki.lowest_hours")))
-    span = _hours(pack, "aki.rise_hours")
+    earlier = view.series.before("creat", at, hours(pack, "aki.median_hours"))
+    week = tuple(view.series.before("creat", at, hours(pack, "aki.lowest_hours")))
+    span = hours(pack, "aki.rise_hours")
     close = [p for p in week if at - p.at <= span]
     near_by_day = [p for p in week if at - p.at <= span + timedelta(hours=24)]
     undated = "date_only" in point.flags
+    year = sorted(earlier[: len(earlier) - len(week)], key=_low)
     return _History(
         recent=() if undated else tuple(p for p in close if "date_only" not in p.flags),
         week=week,
-        year=tuple(earlier[: len(earlier) - len(week)]),
+        year=tuple(year),
         unclear=any(undated or "date_only" in p.flags for p in near_by_day),
+        lowest_of_week=lowest([p.interval for p in week]) if week else None,
+        median_of_year=median([p.interval for p in year]) if year else None,
     )
+
+
+def _low(point: Point) -> Decimal:
+    return point.interval.low
 
 
 def _stage(view: View, point: Point, history: _History) -> Aki:
     pack, creatinine = view.pack, _quantity("creat", point.interval, (point,))
-    quotient = _nhs_ratio(point, history)
+    references = _used(history)
+    quotient = _nhs_ratio(point, history, references)
     rise = _rise(point, history)
     nhs = _nhs(pack, creatinine, quotient, rise)
     kdigo = _kdigo(pack, creatinine, _kdigo_ratio(point, history), rise)
     nhs_stage, kdigo_stage = _reached(nhs, certain=True), _reached(kdigo, certain=True)
     stage = max(nhs_stage, kdigo_stage)
     shown = stage or 1
-    used = (point, *_used(history))
+    used = (point, *references)
     exact = quotient.interval.exact if quotient and quotient.interval else None
     return Aki(
         at=point.at,
@@ -196,8 +212,11 @@ def _kdigo(pack: Pack, creatinine: Quantity, quotient: Quantity | None, rise: Qu
 
 def _reached(stages: dict[int, Node], *, certain: bool) -> int:
     """The highest stage that is TRUE, or, not `certain`, that is not FALSE."""
-    return max((s for s, n in stages.items() if n.truth is Truth.TRUE or (not certain and n.truth is not Truth.FALSE)),
-               default=0)  # fmt: skip
+    reached = 0
+    for stage, node in stages.items():
+        if node.truth is TRUE or (node.truth is INDETERMINATE and not certain):
+            reached = stage
+    return reached
 
 
 def _quantity(name: str, interval: Interval, points: Sequence[Point]) -> Quantity:
@@ -205,24 +224,18 @@ def _quantity(name: str, interval: Interval, points: Sequence[Point]) -> Quantit
     return Quantity(name=name, interval=interval, unit=unit, results=tuple(p.result.result_id for p in points))
 
 
-def _nhs_ratio(point: Point, history: _History) -> Quantity | None:
+def _nhs_ratio(point: Point, history: _History, used: Sequence[Point]) -> Quantity | None:
     """The larger of C1/RV1 (lowest of 7 days) and C1/RV2 (median of the rest of the year)."""
-    references = _references(history)
-    if not references:
+    ratios = [ratio(point.interval, reference) for reference in history.references]
+    if not ratios:
         return None
-    interval = highest([ratio(point.interval, reference) for reference in references])
-    return _quantity("creatinine_ratio", interval, (point, *_used(history)))
-
-
-def _references(history: _History) -> list[Interval]:
-    week = [lowest([p.interval for p in history.week])] if history.week else []
-    return week + ([median([p.interval for p in history.year])] if history.year else [])
+    return _quantity("creatinine_ratio", highest(ratios), (point, *used))
 
 
 def _kdigo_ratio(point: Point, history: _History) -> Quantity | None:
-    if not history.week:
+    if history.lowest_of_week is None:
         return None
-    interval = ratio(point.interval, lowest([p.interval for p in history.week]))
+    interval = ratio(point.interval, history.lowest_of_week)
     return _quantity("creatinine_7_day_ratio", interval, (point, _least(history.week)))
 
 
@@ -235,7 +248,7 @@ def _rise(point: Point, history: _History) -> Quantity | None:
 
 def _baseline(history: _History) -> Decimal | None:
     """The lower of the two references: the one that gives the larger ratio."""
-    references = _references(history)
+    references = history.references
     return lowest(references).exact if references else None
 
 
@@ -245,8 +258,7 @@ def _least(points: Sequence[Point]) -> Point:
 
 def _used(history: _History) -> list[Point]:
     """Lowest of 48 h and of 7 days, the middle one or two of the year."""
-    ordered = sorted(history.year, key=lambda p: (p.interval.low, p.at))
-    half = len(ordered) // 2
+    ordered, half = history.year, len(history.year) // 2
     middle = ordered[half : half + 1] if len(ordered) % 2 else ordered[max(half - 1, 0) : half + 1]
     lows = [_least(points) for points in (history.recent, history.week) if points]
     return [*lows, *middle]
@@ -288,7 +300,3 @@ def _flags(view: View, point: Point, used: Sequence[Point]) -> tuple[str, ...]:
         "age_unknown": view.context.birth_date is None,
     }
     return tuple(sorted(flag for flag, holds in found.items() if holds))
-
-
-def _hours(pack: Pack, key: str) -> timedelta:
-    return timedelta(hours=int(pack[key]))

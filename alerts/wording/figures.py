@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from babel.dates import format_date
 
@@ -66,8 +67,13 @@ def interval(known: Interval, code: str, language: Language) -> str:
 def moment(at: datetime, offset: int, language: Language, *, date_only: bool = False) -> str:
     """Day and local time of a sample; `offset` in minutes east of UTC, as the sender wrote it."""
     local = at.astimezone(timezone(timedelta(minutes=offset)))
-    day = format_date(local, _DAYS[language], locale=language)
+    day = _day(local.date(), language)
     return day if date_only else catalogue(language).text("day_and_time", day=day, time=f"{local:%H:%M}")
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, language: Language) -> str:
+    return format_date(day, _DAYS[language], locale=language)
 
 
 def span(hours: Decimal, language: Language) -> str:
