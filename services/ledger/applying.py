@@ -82,8 +82,8 @@ class Work(msgspec.Struct, kw_only=True):
         )  # fmt: skip
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
         person.series = person.series.merge(fresh)
-        changed = self._person_said(incoming, event, person)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
+        changed = self._person_said(incoming, event, person)
         self._changed(person, EVERYTHING if changed else reach, cause)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
@@ -99,12 +99,11 @@ class Work(msgspec.Struct, kw_only=True):
             self.writes.contexts.append(row)
         self._person_said(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
-        self._changed(
         self.writes.technical += watching.newly_known(person, event.entries, self.teller)
+        self._changed(
             person, EVERYTHING, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
         )
 
-    def person(self, event: PatientEvent) -> Stored:
     def settle(self, person: Stored, cause: Cause) -> None:
         """After an event: who is not watched any more, or is again; `services.ledger.watching`."""
         watching.settle(person, self.teller, self.rules, self.writes, cause)
@@ -125,6 +124,7 @@ class Work(msgspec.Struct, kw_only=True):
         self._changed(person, reach, cause)
         return sum("derived" not in r.flags for r in fresh)
 
+    def person(self, event: PatientEvent) -> Stored:
         """Whom the event is about."""
         return self.persons[self.locked.root(event.patient.id)]
 

@@ -77,17 +77,17 @@ _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     told_severity = excluded.told_severity, told_value = excluded.told_value, told_level = excluded.told_level,
     told_analyte = excluded.told_analyte, told_sampled_at = excluded.told_sampled_at,
     rule_pack_status = excluded.rule_pack_status, told_draft = excluded.told_draft,
+    withheld = excluded.withheld,
     event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
 WHERE alert.version < excluded.version RETURNING alert_id::text"""
 ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
-    withheld = excluded.withheld,
 DELIVERY = Bulk("delivery", {
     "id": "uuid", "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "channel": "text",
     "recipient": "text", "change": "text", "reason": "text", "body": "bytea", "received_at": "timestamptz",
+    "status": "text", "closed_for": "text",
 }, tail="ON CONFLICT (alert_id, alert_version, channel, recipient) DO NOTHING")  # fmt: skip
 OUTBOX = Bulk("outbox", {"shard": "int4", "topic": "text", "key": "bytea", "value": "bytea", "headers": "jsonb"})
 PACK_CHANGE = Bulk("pack_change", {
-    "status": "text", "closed_for": "text",
     "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "rule": "text", "kind": "text",
     "severity_before": "text", "severity_after": "text", "fingerprint": "text",
 })  # fmt: skip
@@ -118,14 +118,14 @@ WHERE p.id = n.id
 """
 
 
-class Writes(msgspec.Struct, kw_only=True):
-    """Rows by table, in the order of the columns above."""
-
 _WATCH: LiteralString = """
 UPDATE patient AS p SET unwatched = n.unwatched FROM unnest(%b::int8[], %b::text[]) AS n(id, unwatched)
 WHERE p.id = n.id
 """
 
+
+class Writes(msgspec.Struct, kw_only=True):
+    """Rows by table, in the order of the columns above."""
 
     sources: list[Row] = []
     result_keys: list[Row] = []
@@ -142,13 +142,13 @@ WHERE p.id = n.id
     people: dict[int, Row] = {}
     pack_changes: list[Row] = []
     """Alerts that changed only because of the rules: the review list."""
+    watch: dict[int, Row] = {}
+    """Whether the patient is watched, where that changed."""
+    closings: Closings = msgspec.field(default_factory=Closings)
     journal: list[Entry] = []
     announcements: list[tuple[int, Alert]] = []
     """Records of `alerts.v1`, each with the place of its entry in `journal`."""
     technical: list[Technical] = []
-    watch: dict[int, Row] = {}
-    """Whether the patient is watched, where that changed."""
-    closings: Closings = msgspec.field(default_factory=Closings)
 
     async def flush(self, conn: AsyncConnection[Any], journal: Journal) -> None:
         """Write everything, inside the caller's transaction. OutOfStep if something was changed behind our back."""
@@ -157,21 +157,21 @@ WHERE p.id = n.id
         await CONTEXT.run(conn, self.contexts)
         await _update(conn, _PATIENTS, self.patients.values())
         await _update(conn, _PEOPLE, self.people.values())
+        await _update(conn, _WATCH, self.watch.values())
+        self.journal += await self.closings.close(conn)
         done = await ALERT.run(conn, list(self.alerts.values()))
         if len(done) != len(self.alerts):
             raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")
+        await self.closings.mark(conn)
         await PACK_CHANGE.run(conn, self.pack_changes)
         self._announce(await journal.append(conn, self.journal))
-        await _update(conn, _WATCH, self.watch.values())
-        self.journal += await self.closings.close(conn)
         await DELIVERY.run(conn, self.deliveries)
+        await self.closings.forget(conn)
         await OUTBOX.run(conn, self.outbox)
         await LIVE.run(conn, list(self.live))
-        await self.closings.mark(conn)
         await report(conn, self.technical)
         await self._notify(conn)
 
-        await self.closings.forget(conn)
     def _announce(self, heads: list[tuple[int, bytes]]) -> None:
         """Each record of `alerts.v1` carries the head of its patient's log: a tail that was cut shows."""
         for place, record in self.announcements:
