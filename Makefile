@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows Halo at work, `make test` proves it. Everything lands in .venv and the user's cache.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint format lock chromium python
+.PHONY: help setup dev demo test mutation lint format lock chromium python
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST_ARGS ?=
+MUTATION_ARGS ?=
 
 help:  ## Say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -18,6 +19,8 @@ demo: setup  ## A made-up ward on this machine; HALO_DEMO_SECONDS=60 ends by its
 dev: $(VENV)/.dev
 test: dev chromium lint  ## Everything: lint, types, imports and all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+mutation: dev $(VENV)/.mutation  ## About an hour, never in CI: which changes of the rules no test notices (docs/mutation.md)
+	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
 lint: dev  ## Style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -50,6 +53,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.setup
 	@$(PIP) --require-hashes --only-binary :all: -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
+	@echo "installing the locked packages for the mutation check"
+	@$(PIP) --require-hashes --only-binary :all: -r requirements/mutation.txt
+	@touch $@
+
 chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  echo "installing chromium" && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; } || \
@@ -57,6 +65,6 @@ chromium:
 
 lock: $(BIN)/python  ## Resolve all dependencies anew (hashed, naming no index)
 	@$(PIP) uv
-	@for extra in "base" "dev --extra dev"; do set -- $$extra; name=$$1; shift; \
+	@for extra in "base" "dev --extra dev" "mutation --extra dev --extra mutation"; do set -- $$extra; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-annotate "$$@" pyproject.toml requirements/build.in -o requirements/$$name.txt; done

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerts.condition import all_of, fact
-from alerts.logic import Truth
+from alerts.logic import Truth, all_true, negate
 from alerts.potassium import specimen_of, use_of
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.rules import k_high
@@ -25,19 +25,23 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     severity, high = k_high.would_be(view, point)
     state = specimen_of(view, point)
     asked = severity is not None and use_of(state, high=True, low=False) == "HIGH_NOT_USED"
+    truth = Truth.TRUE if asked else all_true((high.truth, Truth.TRUE if state.haemolysed else Truth.FALSE))
+    unknown = truth is Truth.INDETERMINATE
     haemolysed = fact("haemolysed", Truth.TRUE if state.haemolysed else Truth.FALSE, state.results)
     return Judgement(
         at=at,
         slot=point.result.slot,
-        truth=Truth.TRUE if asked else Truth.FALSE,
+        truth=truth,
         node=all_of(high, haemolysed, name="k_repeat"),
         level="K_REPEAT" if asked else "",
         severity=LOWER[severity] if asked and severity else None,
-        clears=Truth.FALSE if asked else Truth.TRUE,
+        clears=negate(truth),
         analyte="k",
         value=shown(point),
         unit=point.result.unit,
         flags=point.flags if asked else (),
+        missing=("k",) if unknown else (),
+        possible=tuple(reversed(LOWER.values())) if unknown else (),
         facts={"haemolysis_index": str(state.index)} if asked and state.index is not None else {},
     )
 

@@ -30,7 +30,9 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
     told = notes(view, at) if aki.stage else {}
     urgent = potassium is not None and potassium.truth is Truth.TRUE
-    node = any_of(all_of(aki.node, potassium, name="aki_with_potassium"), aki.node) if potassium and urgent else aki.node
+    node = (
+        any_of(all_of(aki.node, potassium, name="aki_with_potassium"), aki.node) if urgent and potassium else aki.node
+    )
     truth = _truth(aki)
     open_question = truth is Truth.INDETERMINATE
     return Judgement(

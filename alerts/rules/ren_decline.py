@@ -35,6 +35,8 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
     began: datetime | None = None
     """First of a run of samples that meet it."""
+    maybe: datetime | None = None
+    """First of a run of samples that meet it or may do so."""
     newest: _Estimate | None = None
 
 
@@ -55,8 +57,10 @@ def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | 
     sample = _sample(view, point, estimate, known.newest)
     began = known.began if sample.node.truth is not Truth.FALSE else None
     began = (began or at) if sample.node.truth is Truth.TRUE else began
+    maybe = known.maybe or at if sample.node.truth is not Truth.FALSE else None
     newest = _Estimate(point=point, quantity=estimate, before=known.newest)
-    return _Known(began=began, newest=newest), _judge(view, sample, began)
+    twice = _twice(view.pack, began, maybe, at)
+    return _Known(began=began, maybe=maybe, newest=newest), _judge(view, sample, twice)
 
 
 def declined(pack: Pack, share: Quantity) -> Node:
@@ -67,6 +71,13 @@ def declined(pack: Pack, share: Quantity) -> Node:
 def confirmed(pack: Pack, began: datetime, at: datetime) -> bool:
     """Whether samples in a row that meet it span 14 days."""
     return at - began >= hours(pack, "ren_decline.apart_hours")
+
+
+def _twice(pack: Pack, began: datetime | None, maybe: datetime | None, at: datetime) -> Truth:
+    """Met 14 days before already; open when a sample of that time may have met it."""
+    if began is not None and confirmed(pack, began, at):
+        return Truth.TRUE
+    return Truth.INDETERMINATE if maybe is not None and confirmed(pack, maybe, at) else Truth.FALSE
 
 
 def _sample(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> _Sample:
@@ -98,10 +109,8 @@ def _node(pack: Pack, estimate: Quantity, usual: Interval | None, earlier: Seque
     )  # fmt: skip
 
 
-def _judge(view: View, sample: _Sample, began: datetime | None) -> Judgement:
-    point, twice = sample.point, Truth.FALSE
-    if began is not None and confirmed(view.pack, began, point.at):
-        twice = Truth.TRUE
+def _judge(view: View, sample: _Sample, twice: Truth) -> Judgement:
+    point = sample.point
     node = all_of(sample.node, fact("met_14_days_before", twice), name="ren_decline")
     met = node.truth is Truth.TRUE
     return Judgement(

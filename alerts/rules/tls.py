@@ -2,13 +2,14 @@
 
 TLS_LAB, and TLS_CLINICAL with a creatinine rise of 26.5 umol/L or more; both CRITICAL [R:44] (blood counts 3).
 Potassium, phosphate and urate of a haemolysed specimen are too high and not used. Without a known start of therapy the
-window is unknown: INDETERMINATE, never silently nothing.
+window is unknown: INDETERMINATE, never silently nothing; so it is when only a haemolysed value makes the pair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import combinations
 
 import msgspec
 
@@ -46,20 +47,34 @@ class _Met(msgspec.Struct, frozen=True, kw_only=True):
     before: _Met | None
 
 
-class _Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the samples so far leave behind."""
+class _Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """Criteria so far."""
 
     met: _Met | None = None
     pair: tuple[_Criterion, ...] = ()
     """The last two together, whatever the window."""
 
+    def then(self, pack: Pack, at: datetime, criteria: tuple[_Criterion, ...]) -> _Chain:
+        """With those of the next collection time."""
+        met = _Met(at=at, criteria=criteria, before=self.met) if criteria else self.met
+        pair = _pair(_since(met, at - hours(pack, "tls.together_hours")), at, pack)
+        return _Chain(met=met, pair=pair or self.pair)
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples so far leave behind."""
+
+    sure: _Chain = _Chain()
+    """Criteria that are met."""
+    maybe: _Chain = _Chain()
+    """And those that may be: a haemolysed or censored value."""
+
 
 def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement]:
     """A collection time of a criterion or of creatinine."""
-    criteria = tuple(c for c in _criteria(view, at) if c.node.truth is Truth.TRUE)
-    met = _Met(at=at, criteria=criteria, before=known.met) if criteria else known.met
-    pair = _pair(_since(met, at - hours(view.pack, "tls.together_hours")), at, view.pack)
-    known = _Known(met=met, pair=pair or known.pair)
+    maybe = tuple(c for c in _criteria(view, at) if c.node.truth is not Truth.FALSE)
+    sure = tuple(c for c in maybe if c.node.truth is Truth.TRUE)
+    known = _Known(sure=known.sure.then(view.pack, at, sure), maybe=known.maybe.then(view.pack, at, maybe))
     return known, _judge(view, at, known)
 
 
@@ -99,8 +114,10 @@ def _value(view: View, point: Point) -> Quantity:
 
 def _judge(view: View, at: datetime, known: _Known) -> Judgement:
     start = _start(view, at)
-    now = _in_window(view, start, at, known) if start else []
-    pair = _together(view, start, at, now, known)
+    now = _in_window(view, start, at, known.sure) if start else []
+    pair = _together(view, start, at, now, known.sure)
+    if not pair:
+        pair = _together(view, start, at, _in_window(view, start, at, known.maybe) if start else [], known.maybe)
     sample = pair[-1].point if pair else _sample(view, at)
     node = _node(start, pair)
     rise = _rise(view, start, at) if node.truth is Truth.TRUE and start else None
@@ -113,11 +130,13 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         node=any_of(all_of(node, rise, name="tls_clinical"), node) if clinical and rise else node,
         level=level,
         severity=Severity.CRITICAL if level else None,
-        clears=_clears(view, at, now[-1].at if now else None if start or not known.met else known.met.at),
+        clears=_clears(view, at, now[-1].at if now else None if start or not known.sure.met else known.sure.met.at)
+        if node.truth is not Truth.INDETERMINATE
+        else Truth.INDETERMINATE,
         analyte=sample.result.analyte,
         value=shown(sample),
         unit=sample.result.unit,
-        missing=("line_start",) if node.truth is Truth.INDETERMINATE else (),
+        missing=_missing(start, pair) if node.truth is Truth.INDETERMINATE else (),
         possible=(Severity.CRITICAL,) if node.truth is Truth.INDETERMINATE else (),
         facts={"criteria": ",".join(sorted({c.name for c in pair}))} if level else {},
     )
@@ -127,11 +146,18 @@ def _node(start: datetime | None, pair: Sequence[_Criterion]) -> Node:
     """Two different criteria together, in the window of a known start of therapy."""
     if not pair:
         return any_of(name="tls_lab")
+    two = any_of(*(all_of(one.node, other.node) for one, other in combinations(pair, 2)), name="two_criteria")
     window = fact("within_3_days_before_to_7_days_after_start", Truth.TRUE if start else Truth.INDETERMINATE)
-    return all_of(*(c.node for c in pair), window, name="tls_lab")
+    return all_of(two, window, name="tls_lab")
 
 
-def _in_window(view: View, start: datetime, at: datetime, known: _Known) -> list[_Criterion]:
+def _missing(start: datetime | None, pair: Sequence[_Criterion]) -> tuple[str, ...]:
+    """The start of therapy, and values that are not known well enough."""
+    values = sorted({c.name for c in pair if c.node.truth is Truth.INDETERMINATE})
+    return (*values, *(() if start else ("line_start",)))
+
+
+def _in_window(view: View, start: datetime, at: datetime, known: _Chain) -> list[_Criterion]:
     """Criteria met within the window of therapy; none is asked for when all of them are over at `at`."""
     if _over(view, start + hours(view.pack, "tls.after_hours"), at):
         return []
@@ -140,7 +166,7 @@ def _in_window(view: View, start: datetime, at: datetime, known: _Known) -> list
 
 
 def _together(
-    view: View, start: datetime | None, at: datetime, now: Sequence[_Criterion], known: _Known
+    view: View, start: datetime | None, at: datetime, now: Sequence[_Criterion], known: _Chain
 ) -> tuple[_Criterion, ...]:
     """The pair that is newest at `at`; for a creatinine in the window the last such."""
     creatinine = view.series.at("creat", at) is not None

@@ -53,7 +53,9 @@ def _check(kind: str, group: dict[str, Any], tests: list[str]) -> dict[str, dict
 def _print(group: str, said: dict[str, dict[str, tuple[str, str]]]) -> None:
     for name, mutants in said.items():
         killed = sum(status in ("killed", "timeout") for status, _ in mutants.values())
-        print(f"{group:14} {name:40} {len(mutants):5} mutants {killed:5} killed {len(mutants) - killed:4} not", flush=True)
+        print(
+            f"{group:14} {name:40} {len(mutants):5} mutants {killed:5} killed {len(mutants) - killed:4} not", flush=True
+        )
 
 
 def _write_survivors(out: Path) -> None:

@@ -51,8 +51,9 @@ def _changes(value: str, operator: str) -> list[tuple[str, str, str]]:
     number = Decimal(value)
     digit = Decimal(1).scaleb(int(number.as_tuple().exponent))
     moved = [(f"{value} -> {number + by}", f'value = "{value}"', f'value = "{number + by}"') for by in (digit, -digit)]
-    shut = [(f"{operator} -> {SHUT[operator]}", f'operator = "{operator}"', f'operator = "{SHUT[operator]}"')]
-    return [*(shut if operator else []), *moved]
+    if not operator:
+        return moved
+    return [(f"{operator} -> {SHUT[operator]}", f'operator = "{operator}"', f'operator = "{SHUT[operator]}"'), *moved]
 
 
 def _passes(tree: Path, tests: list[str]) -> bool:

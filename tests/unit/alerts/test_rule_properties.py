@@ -1,0 +1,185 @@
+"""Properties of every rule, on each golden course: order, corrections, monotony, missing data, what would have stopped it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from alerts.alert import AlertState
+from alerts.condition import Node
+from alerts.counterfactual import Without, leaves, what_would_stop
+from alerts.evaluate import evaluate
+from alerts.logic import Interval, Truth
+from alerts.preliminary import only_critical
+from alerts.result import Result
+from alerts.rule import Judgement, Rule
+from alerts.rules import RULES
+from alerts.series import Series
+from alerts.severity import Severity
+from alerts.thresholds import default_pack
+from tests.builders import UNITS, days, view
+from tests.golden.courses import COURSES, Course
+
+BY_NAME = {rule.name: rule for rule in RULES}
+each_course = pytest.mark.parametrize("course", COURSES, ids=[course.name for course in COURSES])
+
+
+def judged(course: Course, results: Iterable[Result], rule: Rule | None = None) -> list[Judgement]:
+    """All judgements of the course's rule over other results."""
+    seen = view(list(results), context=course.known)
+    return [only_critical(seen, judgement) for judgement in (rule or BY_NAME[course.rule]).judge(seen)]
+
+
+def alerts(course: Course, results: Iterable[Result]) -> list[AlertState]:
+    """The alerts of the course's rule over other results."""
+    outcome = evaluate(view(list(results), context=course.known), (BY_NAME[course.rule],))
+    assert outcome.failed == {}
+    return list(outcome.alerts)
+
+
+def deciding(course: Course) -> AlertState:
+    """The alert that the course stands for."""
+    return alerts(course, course.results)[-1]
+
+
+def at_the_draw(course: Course, alert: AlertState) -> list[Result]:
+    """Numbers of the draw that decided."""
+    return [r for r in course.results if r.collected_at == alert.sampled_at and r.value is not None]
+
+
+def with_value(course: Course, old: Result, value: Decimal, interval: Interval | None = None) -> list[Result]:
+    """The course with one number changed."""
+    new = msgspec.structs.replace(
+        old, value=value, interval=interval or Interval.exactly(value), result_id=f"{old.result_id}x"
+    )
+    return [new if r is old else r for r in course.results]
+
+
+@each_course
+def test_a_judgement_says_a_level_only_when_met_and_what_is_missing_only_when_open(course: Course) -> None:
+    for rule in RULES:
+        for one in judged(course, course.results, rule):
+            met, unknown = one.truth is Truth.TRUE, one.truth is Truth.INDETERMINATE
+            assert not (unknown and one.clears is Truth.TRUE), (rule.name, "open, and yet it clears")
+            assert (one.level != "", one.severity is not None) == (met, met), (rule.name, one)
+            assert (one.missing != (), one.possible != ()) == (unknown, unknown), (rule.name, one)
+            assert list(one.possible) == sorted(set(one.possible), key=lambda s: s.rank), (rule.name, one.possible)
+            assert not met or one.node.truth is Truth.TRUE, rule.name
+            assert one.slot in {r.slot for r in course.results if r.collected_at <= one.at}, (rule.name, one)
+
+
+@each_course
+def test_order_and_duplicates_do_not_matter(course: Course) -> None:
+    plain = evaluate(view(course.results, context=course.known))
+    chance = random.Random(course.name)
+    for _ in range(3):
+        mixed = [*course.results, *chance.sample(course.results, len(course.results) // 2 + 1)]
+        chance.shuffle(mixed)
+        series = Series()
+        for one in mixed:
+            series = series.merge([one])
+        seen = msgspec.structs.replace(view(course.results, context=course.known), series=series)
+        assert evaluate(seen) == plain
+
+
+@each_course
+def test_a_correction_and_its_correction_lead_back_to_the_first_state(course: Course) -> None:
+    """Apart from the ids of the versions, which name the last one."""
+    before = alerts(course, course.results)
+    for old in at_the_draw(course, before[-1]):
+        assert old.value is not None
+        late = max(r.version_time for r in course.results)
+        first, second = (msgspec.structs.replace(
+            old, value=value, interval=Interval.exactly(value), status=type(old.status)("C"), version_time=time,
+            received_at=time, result_id=f"{old.result_id}{n}", comparator=None, kind="NUMERIC",
+        ) for n, (value, time) in enumerate([(old.value * 3 + 1, late + (days(1) - days(0))),
+                                             (old.value, late + (days(2) - days(0)))]))  # fmt: skip
+        after = alerts(course, [*course.results, first, second])
+        assert [_state(a) for a in after] == [_state(a) for a in before], old.analyte
+
+
+def _state(alert: AlertState) -> dict[str, object]:
+    """Without ids of results, and without the remark that the value was corrected."""
+    said = msgspec.structs.asdict(alert)
+    said["flags"] = tuple(flag for flag in alert.flags if flag != "corrected")
+    said["facts"] = {name: fact for name, fact in alert.facts.items() if name != "sample_flags"}
+    said["summary"] = {}
+    said["reasons"] = [(leaf.name, leaf.truth, leaf.threshold, leaf.actual) for leaf in leaves(alert.reasons)]
+    return {name: value for name, value in said.items() if name != "results"}
+
+
+WORSE = {"up": [Decimal(n) for n in ("1.05", "1.3", "2", "4")], "down": [Decimal(n) for n in ("0.95", "0.8", "0.5")]}
+GIVEN_OVER = {"HB_IMWG": "HB_HALO", "K_REPEAT": "K_HIGH"}
+"""Below 100 g/L HB_HALO speaks instead."""
+
+
+@each_course
+def test_a_worse_value_never_lowers_the_severity_within_a_rule(course: Course) -> None:
+    alert = deciding(course)
+    direction = default_pack().worsening[course.rule].direction
+    for old in at_the_draw(course, alert):
+        if old.analyte != alert.analyte and not (alert.analyte == "ca_adj" and old.analyte == "ca"):
+            continue
+        for factor in WORSE["up" if course.rule == "TLS" else direction]:
+            assert old.value is not None
+            changed = with_value(course, old, old.value * factor)
+            rank = {one.at: one.severity.rank if one.severity else -1 for one in judged(course, changed)}
+            if rank[alert.sampled_at] < _rank(course, alert) and course.rule in GIVEN_OVER:
+                rank = {one.at: one.severity.rank if one.severity else -1
+                        for one in judged(course, changed, BY_NAME[GIVEN_OVER[course.rule]])}  # fmt: skip
+            assert rank[alert.sampled_at] >= _rank(course, alert), f"{old.analyte} x {factor}"
+
+
+def _rank(course: Course, alert: AlertState) -> int:
+    ranks = [one.severity for one in judged(course, course.results) if one.at == alert.sampled_at]
+    return max(severity.rank for severity in ranks if severity)
+
+
+@each_course
+def test_knowing_less_of_a_value_never_makes_an_alert_false(course: Course) -> None:
+    """Each number of the patient in turn known only within bounds that hold it: met or open, never not met."""
+    alert = deciding(course)
+    for old in course.results:
+        if old.value is None:
+            continue
+        for interval in (Interval(old.value / 2, old.value * 2), Interval(old.value / 2, None), Interval(Decimal(0), old.value * 2)):  # fmt: skip
+            wide = msgspec.structs.replace(
+                old, interval=interval, kind="CENSORED", comparator=">", result_id=f"{old.result_id}x"
+            )
+            changed = [wide if r is old else r for r in course.results]
+            said = {one.at: one for one in judged(course, changed)}.get(alert.sampled_at)
+            assert said is None or said.truth is not Truth.FALSE, f"{old.analyte} {old.collected_at} in {interval}"
+            assert said is None or said.truth is Truth.TRUE or said.clears is not Truth.TRUE, "open, and yet it clears"
+
+
+@each_course
+def test_what_would_have_stopped_it_would_have(course: Course) -> None:
+    """Each number of the draw moved by steps: wherever a quantity is on the side where "no alert" was said, none is."""
+    alert = deciding(course)
+    said = what_would_stop(alert.reasons)
+    for old in at_the_draw(course, alert):
+        assert old.value is not None
+        for step in range(-60, 61):
+            changed = judged(course, with_value(course, old, old.value * (100 + step) / 100))
+            for one in changed:
+                if one.at == alert.sampled_at and one.truth is Truth.TRUE:
+                    broken = [w for w in said if _beyond(one.node, w)]
+                    assert not broken, f"{old.analyte} at {100 + step} %: {broken}"
+
+
+def _beyond(node: Node, without: Without) -> bool:
+    """The quantity stands on the side where no alert was promised."""
+    values = [leaf.actual for leaf in leaves(node) if leaf.name == without.name and leaf.threshold == without.threshold]
+    return bool(values) and all(
+        v is not None and v.test(without.operator, without.threshold) is Truth.FALSE for v in values
+    )
+
+
+def test_every_rule_is_asked() -> None:
+    assert {course.rule for course in COURSES} == set(BY_NAME)
+    assert {severity.rank for severity in Severity} == set(range(5))
+    assert set(UNITS)
