@@ -13,17 +13,23 @@ from contextlib import suppress
 from services.clock.heartbeats import Heartbeats
 from services.clock.settings import ClockSettings
 from services.clock.timers import Timers
+from services.ledger.applying import FUTURE_COLLECTION
+from services.ledger.opening import open_ledger
+from services.ledger.record import StreamName
 from services.shared import log, metrics
 from services.shared.clock import SystemClock
 from services.shared.probes import Probes
 from services.shared.settings import Settings
+from services.shared.topics import PATIENT_EVENTS
 
 
 async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> None:
     """Until `stop` is set."""
     clock = SystemClock()
     heartbeats = Heartbeats(settings.kafka, clock, every=own.heartbeat)
-    timers = Timers(settings.database, clock, every=own.poll)
+    nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
+    ledger = open_ledger(settings, nowhere)
+    timers = Timers(settings.database, clock, every=own.poll, actions={FUTURE_COLLECTION: ledger.retaker()})
 
     def ready() -> dict[str, str]:
         return heartbeats.wrong() | timers.wrong()
@@ -36,6 +42,7 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await timers.close()
 
 
 async def _main() -> None:

@@ -23,6 +23,7 @@ from services.ledger.record import Outcome
 from services.ledger.stored import Stored
 from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
+from services.mapping.mapped import Quarantined
 
 PatientEvent = LabReport | ContextChange | PatientMerge
 
@@ -121,6 +122,7 @@ class Work(msgspec.Struct, kw_only=True):
         )  # fmt: skip
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
         person.series = person.series.merge(fresh)
+        self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
         return sum("derived" not in r.flags for r in fresh)
 
@@ -213,7 +215,9 @@ class Work(msgspec.Struct, kw_only=True):
             ))  # fmt: skip
 
     def _quarantine(self, incoming: Incoming, event: LabReport) -> None:
-        self.writes.quarantine += quarantine_rows(incoming, event, self.locked.by_sent[event.patient.id])
+        record = self.locked.by_sent[event.patient.id]
+        self.writes.quarantine += quarantine_rows(incoming, event, record)
+        self.writes.timers += timer_rows(incoming, event, record)
 
     def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
         """Take over demographics; True when the rules may read something new in them."""
@@ -264,12 +268,41 @@ def _people_row(record: int, event: PatientEvent, said: context.Demographics) ->
 def quarantine_rows(incoming: Incoming, event: LabReport, record: int | None) -> list[tuple[Any, ...]]:
     """Rows of `quarantine`; the same event again makes the same ids."""
     return [
+        quarantine_row(identity, event, record, item, incoming.received_at) for identity, item in _held(incoming, event)
+    ]
+
+
+def quarantine_row(
+    identity: str, event: LabReport, record: int | None, item: Quarantined, received_at: datetime
+) -> tuple[Any, ...]:
+    """One held result."""
+    return (
+        identity, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value, item.unit,
+        item.segment, item.collected_at, item.would_be, item.slot, received_at,
+    )  # fmt: skip
+
+
+def _held(incoming: Incoming, event: LabReport) -> list[tuple[str, Quarantined]]:
+    items = incoming.mapped.quarantined if incoming.mapped else ()
+    return [(stable_id("quarantine", event.event_id, str(number)), item) for number, item in enumerate(items)]
+
+
+FUTURE_COLLECTION = "future_collection"
+"""Kind of the timer at which results with a collection time in the future are tried again."""
+
+
+def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[Any, ...]]:
+    """Rows of `timer`: one a moment from which some results of the event are no longer in the future."""
+    due: dict[datetime, dict[str, int]] = {}
+    for identity, item in _held(incoming, event):
+        if item.not_before is not None:
+            due.setdefault(item.not_before, {})[identity] = item.index
+    return [
         (
-            stable_id("quarantine", event.event_id, str(number)), event.event_id, record, item.reason, item.detail,
-            item.laboratory, item.code, item.value, item.unit, item.segment, item.collected_at, item.would_be,
-            item.slot, incoming.received_at,
+            stable_id("timer", FUTURE_COLLECTION, event.event_id, at.isoformat()), FUTURE_COLLECTION, record, at,
+            msgspec.json.encode({"event_id": event.event_id, "held": held}).decode(),
         )
-        for number, item in enumerate(incoming.mapped.quarantined if incoming.mapped else ())
+        for at, held in sorted(due.items())
     ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
 from services.ledger.patients import Locked
 from services.ledger.record import Outcome, Record, StreamName
+from services.ledger.retaking import Retaker
 from services.ledger.stored import Stored
 from services.ledger.telling import Teller
 from services.ledger.writes import REFUSED, Writes
@@ -79,6 +80,10 @@ class Ledger:
         self._committed = dict(positions)
         self._in_a_row.clear()
         self.stopped.clear()
+
+    def retaker(self) -> Retaker:
+        """The same rules, site, channels and log for the timer of held results, on whatever connection that has."""
+        return Retaker(self._site, self._teller, self._journal, self._rules)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -34,6 +34,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     unit: str
     slot: str = ""
+    received_at: datetime = datetime.min.replace(tzinfo=UTC)
 
     @property
     def order(self) -> tuple[str, int, str, str]:

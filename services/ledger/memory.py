@@ -17,7 +17,20 @@ from services.ledger import context
 from services.ledger.describing import Held, line
 from services.ledger.incoming import Incoming, accept
 from services.ledger.merging import MergeRecord, derive, merged_at
+from services.ledger.retaking import pick
+from services.mapping.items import FUTURE
+from services.mapping.mapped import Quarantined
+from services.mapping.report import map_report
 from services.mapping.site import Site
+
+
+class _Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A report with results that are held until `at`."""
+
+    report: LabReport
+    at: datetime
+    slots: dict[int, str]
+    """By place in the report."""
 
 
 class _Record(msgspec.Struct, kw_only=True):
@@ -27,6 +40,7 @@ class _Record(msgspec.Struct, kw_only=True):
     entries: list[tuple[str, int, ContextEntry]] = []
     said: context.Demographics = {}
     held: list[Held] = []
+    waiting: list[_Waiting] = []
     as_of: datetime | None = None
 
 
@@ -90,21 +104,39 @@ class Memory:
         return self._records.setdefault(name, _Record())
 
     def _line(self, root: str, records: list[_Record]) -> bytes:
-        results = [result for record in records for result in record.results.values()]
+        as_of = self._now or max((record.as_of for record in records if record.as_of), default=None)
+        results, held = self._in_time(records, as_of)
         entries = [entry for record in records for entry in record.entries]
         known = context.build(entries, context.newest(*(record.said for record in records)), self._zone)
-        as_of = self._now or max((record.as_of for record in records if record.as_of), default=None)
         view = View(
             patient=root, series=Series().merge(results), context=known, pack=self._pack,
             as_of=as_of or datetime.min.replace(tzinfo=UTC),
         )  # fmt: skip
-        return line(view, unresolved(results, (item for record in records for item in record.held)), as_of=as_of)
+        return line(view, unresolved(results, held), as_of=as_of)
+
+    def _in_time(self, records: list[_Record], as_of: datetime | None) -> tuple[list[Result], list[Held]]:
+        """Results and held items as of then: what lay in the future is taken when its time came, as by the timer."""
+        results = [result for record in records for result in record.results.values()]
+        held = [item for record in records for item in record.held]
+        due = [w for record in records for w in record.waiting if as_of is not None and w.at <= as_of]
+        for one in sorted(due, key=lambda w: (w.at, w.report.event_id)):
+            answered = {r.slot for r in results if r.received_at <= one.at}
+            places = frozenset(place for place, slot in one.slots.items() if not slot or slot not in answered)
+            again = pick(one.report, map_report(one.report, self._site, now=one.at), places)
+            known = {result.result_id for result in results}
+            results += [result for result in again.results if result.result_id not in known]
+            gone = {(one.report.event_id, one.report.results[place].where.segment) for place in one.slots}
+            held = [h for h in held if h.reason != FUTURE or (h.event_id, h.segment) not in gone]
+            held += _held(one.report, again.quarantined, one.at)
+        return results, held
 
 
 def unresolved(results: Iterable[Result], held: Iterable[Held]) -> list[Held]:
-    """Quarantined results of which no acceptable version is known."""
-    slots = {result.slot for result in results}
-    return [item for item in held if not item.slot or item.slot not in slots]
+    """Held items but those of which an acceptable result was received later: a correction that is held stays seen."""
+    newest: dict[str, datetime] = {}
+    for result in results:
+        newest[result.slot] = max(result.received_at, newest.get(result.slot, result.received_at))
+    return [item for item in held if not item.slot or item.slot not in newest or newest[item.slot] < item.received_at]
 
 
 def _take_report(record: _Record, incoming: Incoming, event: LabReport) -> None:
@@ -112,8 +144,15 @@ def _take_report(record: _Record, incoming: Incoming, event: LabReport) -> None:
     if mapped is None:
         raise TypeError("a lab report without its mapping")
     record.results |= {result.result_id: result for result in mapped.results}
-    record.held += [
+    record.held += _held(event, mapped.quarantined, incoming.received_at)
+    for at in sorted({item.not_before for item in mapped.quarantined if item.not_before is not None}):
+        slots = {item.index: item.slot for item in mapped.quarantined if item.not_before == at}
+        record.waiting.append(_Waiting(report=event, at=at, slots=slots))
+
+
+def _held(event: LabReport, items: Iterable[Quarantined], received_at: datetime) -> list[Held]:
+    return [
         Held(event_id=event.event_id, segment=item.segment, reason=item.reason, code=item.code, value=item.value,
-             unit=item.unit, slot=item.slot)
-        for item in mapped.quarantined
+             unit=item.unit, slot=item.slot, received_at=received_at)
+        for item in items
     ]  # fmt: skip

@@ -22,8 +22,10 @@ SHARDS = 16
 """Ranges of patients; the outbox keeps order within one. May be raised at any time, the relay asks which there are."""
 
 Row = tuple[Any, ...]
-SLOT = 3
-"""Place of the slot in a row of `result`."""
+SLOT, RECEIVED_AT = 3, 7
+"""Places of slot and reception in a row of `result`."""
+QUARANTINE_SLOT = 12
+"""Place of the slot in a row of `quarantine`."""
 
 SOURCE = Bulk("source_message", {
     "event_id": "uuid", "patient_id": "int8", "type": "text", "purpose": "text", "format": "text", "sender": "text",
@@ -48,6 +50,9 @@ CONTEXT = Bulk("context_event", {
     "event_id": "uuid", "number": "int4", "patient_id": "int8", "kind": "text", "body": "jsonb",
     "received_at": "timestamptz",
 })  # fmt: skip
+TIMER = Bulk("timer", {
+    "id": "uuid", "kind": "text", "patient_id": "int8", "due_at": "timestamptz", "body": "jsonb",
+}, tail="ON CONFLICT DO NOTHING")  # fmt: skip
 REFUSED = Bulk("refused", {
     "event_id": "uuid", "sender": "text", "reason": "text", "field": "text", "received_at": "timestamptz",
     "raw": "bytea",
@@ -97,8 +102,15 @@ DEAD_LETTER = Bulk("dead_letter", {
     "headers": "jsonb", "error_class": "text", "reason": "text", "code_version": "text",
 }, tail="ON CONFLICT DO NOTHING RETURNING id::text")  # fmt: skip
 _ARRIVED: LiteralString = """
-UPDATE quarantine SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
-WHERE closed_at IS NULL AND slot = ANY(%s)
+UPDATE quarantine AS q SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
+FROM unnest(%s::text[], %s::timestamptz[]) AS n(slot, received_at)
+WHERE q.closed_at IS NULL AND q.slot = n.slot AND q.received_at <= n.received_at
+"""
+_ANSWERED: LiteralString = """
+UPDATE quarantine AS q SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
+WHERE q.id = ANY(%s::text[]::uuid[]) AND q.closed_at IS NULL AND EXISTS (
+    SELECT FROM result AS r
+    WHERE r.patient_id = q.patient_id AND r.slot = nullif(q.slot, '')::uuid AND r.received_at >= q.received_at)
 """
 _PATIENTS: LiteralString = """
 UPDATE patient AS p SET series_version = n.version, as_of = greatest(p.as_of, n.as_of),
@@ -131,6 +143,7 @@ class Writes(msgspec.Struct, kw_only=True):
     result_keys: list[Row] = []
     results: list[Row] = []
     quarantine: list[Row] = []
+    timers: list[Row] = []
     contexts: list[Row] = []
     refused: list[Row] = []
     alerts: dict[str, Row] = {}
@@ -153,7 +166,8 @@ class Writes(msgspec.Struct, kw_only=True):
     async def flush(self, conn: AsyncConnection[Any], journal: Journal) -> None:
         """Write everything, inside the caller's transaction. OutOfStep if something was changed behind our back."""
         await self._write_results(conn)
-        await QUARANTINE.run(conn, self.quarantine)
+        await self._write_quarantine(conn)
+        await TIMER.run(conn, self.timers)
         await CONTEXT.run(conn, self.contexts)
         await _update(conn, _PATIENTS, self.patients.values())
         await _update(conn, _PEOPLE, self.people.values())
@@ -187,8 +201,16 @@ class Writes(msgspec.Struct, kw_only=True):
         if len(fresh) != len(self.result_keys):
             raise OutOfStep("a result id is stored that its patient's series does not hold; run `halo rebuild`")
         await RESULT.run(conn, self.results)
+
+    async def _write_quarantine(self, conn: AsyncConnection[Any]) -> None:
+        """Items are closed by an acceptable result of their slot that was received later, whichever is stored first."""
+        await QUARANTINE.run(conn, self.quarantine)
         if self.results:
-            await conn.execute(_ARRIVED, ([row[SLOT] for row in self.results],))
+            columns = [row[SLOT] for row in self.results], [row[RECEIVED_AT] for row in self.results]
+            await conn.execute(_ARRIVED, columns)
+        placed = [row[0] for row in self.quarantine if row[QUARANTINE_SLOT]]
+        if placed:
+            await conn.execute(_ANSWERED, (placed,))
 
     async def _notify(self, conn: AsyncConnection[Any]) -> None:
         heard = [name for name, rows in (("delivery", self.deliveries), ("outbox", self.outbox), ("live", self.live))

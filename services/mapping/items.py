@@ -18,6 +18,8 @@ from services.mapping.status import STATUSES, VALUED
 from services.mapping.times import Moment, read_time
 from services.mapping.value import Meaning
 
+FUTURE = "collected_in_future"
+"""The one quarantine reason that is gone by itself."""
 _TOLERANCE = timedelta(minutes=int(TABLE.consistency.future_minutes.value))
 
 
@@ -27,6 +29,10 @@ class Refusal(NamedTuple):
     reason: str
     detail: str
     analyte: Analyte | None = None
+    not_before: datetime | None = None
+    """When the reason will be gone by itself."""
+    slot: str = ""
+    """Where the result would stand."""
 
 
 class Skipped(NamedTuple):
@@ -60,10 +66,10 @@ class Item:
 
 
 class Placer:
-    """Places the results of one report."""
+    """Places the results of one report; `now` is what a collection time may not lie after."""
 
-    def __init__(self, report: LabReport, site: Site, received: datetime) -> None:
-        self._site = site
+    def __init__(self, report: LabReport, site: Site, received: datetime, now: datetime) -> None:
+        self._site, self._now = site, now
         self._zone: ZoneInfo = site.zone_of(report.source.sender)
         self._received = received
         self._sent = self._exact(report.source.sent_at)
@@ -86,8 +92,8 @@ class Placer:
             if status in VALUED or not key:
                 return Refusal("collected_missing", f"no day of collection in {sent.collected_at!r}", row)
             moment = Moment(version[0], 0, flags=("collected_unknown",))
-        if status in VALUED and (doubt := self._impossible(moment)):
-            return Refusal(*doubt, row)
+        if status in VALUED and (doubt := self._impossible(moment, row)):
+            return doubt._replace(slot=self._slot(sent, key)) if key else doubt
         if not key:
             key, flags = moment.at.isoformat(), ["weak_identity"]
         return Item(index, sent, row, read.entry, status, moment, version, key, flags)
@@ -100,15 +106,18 @@ class Placer:
             return Skipped("document")
         return Refusal(reason, detail)
 
-    def _impossible(self, moment: Moment) -> tuple[str, str] | None:
-        if moment.earliest - self._received > _TOLERANCE:
-            return (
-                "collected_in_future",
-                f"collected {moment.at:%Y-%m-%dT%H:%MZ}, received {self._received:%Y-%m-%dT%H:%MZ}",
-            )
+    def _impossible(self, moment: Moment, row: Analyte) -> Refusal | None:
+        if moment.earliest - self._now > _TOLERANCE:
+            detail = f"collected {moment.at:%Y-%m-%dT%H:%MZ}, received {self._received:%Y-%m-%dT%H:%MZ}"
+            return Refusal(FUTURE, detail, row, moment.earliest - _TOLERANCE)
         if self._born and moment.local_date[: len(self._born)] < self._born:
-            return "collected_before_birth", f"collected {moment.local_date}, born {self._born}"
+            return Refusal("collected_before_birth", f"collected {moment.local_date}, born {self._born}", row)
         return None
+
+    def _slot(self, sent: ReportedResult, key: str) -> str:
+        """Of a result that is held: one that arrives acceptable later closes it."""
+        first = sent.code[0]
+        return slot_id(self._patient, sent.laboratory, key, first.code, first.system, sent.sub_id)
 
     def _version(self, sent: ReportedResult) -> tuple[datetime, Literal["OBR-22", "OBX-19", "MSH-7", "received"]]:
         """A version time needs a time of day; a bare date would order versions by chance."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from alerts.result import Result
@@ -34,6 +36,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The highest severity it would have if it were read in an allowed unit."""
     slot: str = ""
     """Where the slot is known: the item closes when an acceptable result of it arrives."""
+    not_before: datetime | None = None
+    """When the reason will be gone by itself: a collection time in the future is tried again then."""
 
 
 class Ignored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

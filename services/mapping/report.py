@@ -27,13 +27,14 @@ from services.mapping.value import Meaning, no_value, read_value
 _encode = msgspec.json.Encoder().encode
 
 
-def map_report(report: LabReport, site: Site = DEFAULT_SITE) -> Mapped:
+def map_report(report: LabReport, site: Site = DEFAULT_SITE, *, now: datetime | None = None) -> Mapped:
     """Every reported result becomes a result, a quarantined or an ignored item.
 
+    A collection time may lie 15 min after `received_at`, or after `now` when a report is looked at again later.
     Raises UndecodableEvent when `received_at`, which Halo itself wrote, is no time: then the event is not ours.
     """
     received = _received(report)
-    run = _Run(report, site, received)
+    run = _Run(report, site, received, now or received)
     identity = site.refuses_identity(report.patient.id)
     if identity:
         for index, sent in enumerate(report.results):
@@ -52,8 +53,8 @@ def _received(report: LabReport) -> datetime:
 class _Run:
     """One report on its way."""
 
-    def __init__(self, report: LabReport, site: Site, received: datetime) -> None:
-        self._report, self._site, self._received = report, site, received
+    def __init__(self, report: LabReport, site: Site, received: datetime, now: datetime) -> None:
+        self._report, self._site, self._received, self._now = report, site, received, now
         self._version = f"{TABLE.version}+{site.version}"
         self._quarantined: list[Quarantined] = []
         self._ignored: list[Ignored] = []
@@ -72,7 +73,7 @@ class _Run:
         return results + self._derived(items)
 
     def _place(self) -> list[Item]:
-        placer = Placer(self._report, self._site, self._received)
+        placer = Placer(self._report, self._site, self._received, self._now)
         items: list[Item] = []
         for index, sent in enumerate(self._report.results):
             placed = placer.place(index, sent)
@@ -82,7 +83,7 @@ class _Run:
                 code = sent.code[0].code if sent.code else ""
                 self._ignored.append(Ignored(reason=placed.reason, index=index, code=code, segment=sent.where.segment))
             else:
-                self.quarantine(index, sent, placed)
+                self.quarantine(index, sent, placed, placed.slot)
         return self._without(items, placer.give_slots(items))
 
     def _without(self, items: list[Item], refused: list[tuple[Item, Refusal]]) -> list[Item]:
@@ -219,6 +220,7 @@ class _Run:
                 detail=refusal.detail,
                 would_be=would_be(row, sent.value, unit, refusal.reason) if row is not None else "",
                 slot=slot,
+                not_before=refusal.not_before,
             )
         )
 
