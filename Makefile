@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MUTATION := $(VENV)/mutation
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST_ARGS ?=
 MUTATION_ARGS ?=
@@ -20,7 +21,7 @@ dev: $(VENV)/.dev
 test: dev chromium lint  ## Everything: lint, types, imports and all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 mutation: dev $(VENV)/.mutation  ## About an hour, never in CI: which changes of the rules no test notices (docs/mutation.md)
-	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
+	@$(MUTATION)/bin/python -m tests.mutation $(MUTATION_ARGS)
 lint: dev  ## Style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -55,7 +56,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.setup
 
 $(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
 	@echo "installing the locked packages for the mutation check"
-	@$(PIP) --require-hashes --only-binary :all: -r requirements/mutation.txt
+	@$(PYTHON) -m venv $(MUTATION)
+	@$(MUTATION)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all: -r requirements/mutation.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(MUTATION)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/halo.pth"
 	@touch $@
 
 chromium:
@@ -65,6 +69,8 @@ chromium:
 
 lock: $(BIN)/python  ## Resolve all dependencies anew (hashed, naming no index)
 	@$(PIP) uv
-	@for extra in "base" "dev --extra dev" "mutation --extra dev --extra mutation"; do set -- $$extra; name=$$1; shift; \
+	@for extra in "base" "dev --extra dev"; do set -- $$extra; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-annotate "$$@" pyproject.toml requirements/build.in -o requirements/$$name.txt; done
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-annotate requirements/mutation.in -o requirements/mutation.txt
