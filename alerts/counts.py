@@ -7,7 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.condition import compare, graded
+from alerts.chronic import beside
+from alerts.condition import Node, compare, graded
 from alerts.logic import Truth
 from alerts.rule import Judgement, View, at_samples
 from alerts.samples import quantity, shown
@@ -38,13 +39,21 @@ def _judge(view: View, kind: Low, at: datetime) -> Judgement | None:
     point = view.series.at(kind.analyte, at)
     if point is None or not kind.valid(point):
         return None
-    limits = {key: compare(quantity(point), view.pack.limit(key)) for key in kind.grades}
+    return beside(view, _judged(view, kind, point), point, lambda one: _limits(view, kind, one).values(), "down")
+
+
+def _limits(view: View, kind: Low, point: Point) -> dict[str, Node]:
+    return {key: compare(quantity(point), view.pack.limit(key)) for key in kind.grades}
+
+
+def _judged(view: View, kind: Low, point: Point) -> Judgement:
+    limits = _limits(view, kind, point)
     reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
     node = graded(limits.values(), kind.rule.lower())
     unknown = node.truth is Truth.INDETERMINATE
     clear = view.pack.limit(kind.clear)
     return Judgement(
-        at=at,
+        at=point.at,
         slot=point.result.slot,
         truth=node.truth,
         node=node,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.chronic import beside
 from alerts.condition import Node, any_of, compare
 from alerts.haemoglobin import facts
 from alerts.logic import Truth
@@ -20,7 +21,7 @@ def _step(view: View, at: datetime, met: tuple[datetime, ...]) -> tuple[tuple[da
     if point is None:
         return met, None
     known = tuple(time for time in met if at - time <= hours(view.pack, "hb_halo.prior_hours"))
-    judgement = _judge(view, point, known=bool(known))
+    judgement = _beside_baseline(view, point, _judge(view, point, known=bool(known)))
     counts = judgement.truth is Truth.TRUE and not point.preliminary
     return (*known, at) if counts else known, judgement
 
@@ -45,6 +46,11 @@ def _judge(view: View, point: Point, *, known: bool) -> Judgement:
         possible=_possible(limbs, known=known) if node.truth is Truth.INDETERMINATE else (),
         facts=facts(view, point.at) if met else {},
     )
+
+
+def _beside_baseline(view: View, point: Point, judgement: Judgement) -> Judgement:
+    """An accepted haemoglobin below 100 leaves the fall from it to be looked at, and 80 and 70."""
+    return beside(view, judgement, point, lambda one: _limbs(view, one).values(), "down")
 
 
 def _limbs(view: View, point: Point) -> dict[str, Node]:

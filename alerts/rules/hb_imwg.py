@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.chronic import beside
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.haemoglobin import facts
 from alerts.intervals import difference
@@ -34,13 +35,17 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("hb", at)
     if point is None:
         return None
+    above = negate(compare(quantity(point), view.pack.limit("hb_halo.limit")).truth)
+    judgement = _judged(view, point, above)
+    return beside(view, judgement, point, lambda one: [_below_normal(view, one)], "down")
+
+
+def _judged(view: View, point: Point, above: Truth) -> Judgement:
     low = quantity(point)
-    halo = view.pack.limit("hb_halo.limit")
-    above = negate(compare(low, halo).truth)
     node = all_of(fact("not_below_hb_halo", above, low.results), _below_normal(view, point), name="hb_imwg")
     met, unknown = node.truth is Truth.TRUE, node.truth is Truth.INDETERMINATE
     return Judgement(
-        at=at,
+        at=point.at,
         slot=point.result.slot,
         truth=node.truth,
         node=node,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.chronic import beside
 from alerts.condition import Node, all_of, any_of, compare, graded
 from alerts.kidney import aki_stage_in_force
 from alerts.logic import Truth
@@ -21,14 +22,17 @@ SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH, "medium": Seve
 
 def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
     """The grade the measured value has if it is true, and its condition; K_REPEAT asks the same."""
-    pack, measured = view.pack, quantity(point)
-    limits = {key: compare(measured, pack.limit(f"k_high.{key}")) for key in ("critical", "high", "medium")}
+    limits = _limits(view, point)
     aki = aki_stage_in_force(view, point.at)
     met = {key for key, node in limits.items() if node.truth is Truth.TRUE}
     node = graded(limits.values(), "k_high")
     if "high" in met and aki is not None and aki.stage:
         return Severity.CRITICAL, any_of(all_of(limits["high"], aki.node, name="k_high_with_aki"), node)
     return next((SEVERITY[key] for key in limits if key in met), None), node
+
+
+def _limits(view: View, point: Point) -> dict[str, Node]:
+    return {key: compare(quantity(point), view.pack.limit(f"k_high.{key}")) for key in SEVERITY}
 
 
 def _judge(view: View, at: datetime) -> Judgement | None:
@@ -40,7 +44,8 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     if severity is not None and use_of(state, high=True, low=False) == "HIGH_NOT_USED":
         node = compare(usable(view, point), view.pack.limit("k_high.medium"))
         return _judgement(view, point, state, node, severity, met=False)
-    return _judgement(view, point, state, node, severity, met=severity is not None)
+    judgement = _judgement(view, point, state, node, severity, met=severity is not None)
+    return beside(view, judgement, point, lambda one: _limits(view, one).values(), "up")
 
 
 def _judgement(

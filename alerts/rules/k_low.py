@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.condition import compare, graded
+from alerts.chronic import beside
+from alerts.condition import Node, compare, graded
 from alerts.logic import Truth
 from alerts.potassium import specimen_of
 from alerts.rule import Judgement, Rule, View, at_samples
@@ -19,12 +20,20 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("k", at)
     if point is None:
         return None
-    limits = {key: compare(quantity(point), view.pack.limit(f"k_low.{key}")) for key in SEVERITY}
+    return beside(view, _judged(view, point), point, lambda one: _limits(view, one).values(), "down")
+
+
+def _limits(view: View, point: Point) -> dict[str, Node]:
+    return {key: compare(quantity(point), view.pack.limit(f"k_low.{key}")) for key in SEVERITY}
+
+
+def _judged(view: View, point: Point) -> Judgement:
+    limits = _limits(view, point)
     reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
     node = graded(limits.values(), "k_low")
     unknown = node.truth is Truth.INDETERMINATE
     return Judgement(
-        at=at,
+        at=point.at,
         slot=point.result.slot,
         truth=node.truth,
         node=node,

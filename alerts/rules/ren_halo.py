@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.chronic import beside
 from alerts.condition import Node, Quantity, any_of, compare
 from alerts.egfr import displayed, egfr_at, missing_for_egfr, reference_sample
 from alerts.kidney import aki_at
@@ -27,7 +28,7 @@ def _step(view: View, at: datetime, met: datetime | None) -> tuple[datetime | No
     if sample is None:
         return met, None
     known = met is not None and at - met <= hours(view.pack, "ren_halo.prior_hours")
-    judgement = _judge(view, sample, known=known)
+    judgement = _beside_baseline(view, sample, _judge(view, sample, known=known))
     return (at if judgement.truth is Truth.TRUE and not sample.preliminary else met), judgement
 
 
@@ -51,6 +52,15 @@ def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
         possible=(severity(known=known),) if node.truth is Truth.INDETERMINATE else (),
         facts=_facts(estimate) | notes(view, sample.at) if met else {},
     )
+
+
+def _beside_baseline(view: View, sample: Point, judgement: Judgement) -> Judgement:
+    """An accepted creatinine that is itself beyond the limits leaves the change to be looked at."""
+    if sample.result.analyte != "creat":
+        return judgement
+    return beside(
+        view, judgement, sample, lambda one: [limbs(view.pack, egfr_at(view, one), _creatinine(one))], "up"
+    )  # fmt: skip
 
 
 def severity(*, known: bool) -> Severity:

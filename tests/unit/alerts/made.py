@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from alerts.alert import AlertState, Evaluation
 from alerts.context import Context, Fact
@@ -65,7 +66,7 @@ def lab(analyte: str, value: str | None, hours: float | str = 0, **more: object)
     return Result(**fields)  # type: ignore[arg-type]
 
 
-def fact(kind: str, start: float | str | None = None, end: float | str | None = None, **more: str) -> Fact:
+def fact(kind: str, start: float | str | None = None, end: float | str | None = None, **more: Any) -> Fact:
     """One context entry from hour to hour."""
     return Fact(kind=kind, start=None if start is None else at(start), end=None if end is None else at(end), **more)
 
