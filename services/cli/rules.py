@@ -17,6 +17,7 @@ from services.cli.pack_file import RULES_OPTION, pack_in, pack_of
 from services.cli.rules_approval import approve, checklist
 from services.cli.rules_page import markdown, plain
 from services.cli.rules_standing import Known
+from services.cli.rules_switch import off, on
 from services.cli.running import DATA_DIR, settings_of
 
 
@@ -56,5 +57,5 @@ def _pack(known: Known) -> Pack:
     return msgspec.structs.replace(pack, status=known.standing.status) if known.standing else pack
 
 
-for _part in (checklist, approve):
+for _part in (checklist, approve, off, on):
     command.add_command(_part)
