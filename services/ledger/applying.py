@@ -101,6 +101,7 @@ class Work(msgspec.Struct, kw_only=True):
         self._person_said(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
         self.writes.technical += watching.newly_known(person, event.entries, self.teller)
+        self.writes.technical += watching.unread(event)
         self._changed(
             person, EVERYTHING, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
         )

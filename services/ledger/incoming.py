@@ -14,6 +14,7 @@ from services.ledger.record import Record
 from services.mapping.mapped import Mapped
 from services.mapping.report import map_report
 from services.mapping.site import Site
+from services.shared.context_event import time_fault
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,11 +77,20 @@ def accept(event: Event, site: Site, record: Record = _NO_RECORD) -> Incoming:
             return msgspec.structs.replace(incoming, received_at=moment(event.sent_at))
         incoming = msgspec.structs.replace(incoming, received_at=moment(event.source.received_at))
         UUID(event.event_id)
+        _check_times(event)
         nobody = _nobody(event, site)
         mapped = map_report(event, site) if isinstance(event, LabReport) else None
         return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody)
     except Exception as error:  # noqa: BLE001 - one record must not stop a partition: kept whole as a dead letter, operations are paged
         return incoming.refused(error)
+
+
+def _check_times(event: Event) -> None:
+    """A time that cannot be read, or lies beyond reason, makes a dead letter of the whole change."""
+    for number, entry in enumerate(event.entries if isinstance(event, ContextChange) else ()):
+        wrong = time_fault(entry)
+        if wrong:
+            raise ContextRefused(f"entries[{number}], {entry.kind}, {wrong}")
 
 
 def _nobody(event: LabReport | ContextChange | PatientMerge | Refused, site: Site) -> bool:
@@ -96,6 +106,10 @@ def _nobody(event: LabReport | ContextChange | PatientMerge | Refused, site: Sit
 
 class IdentityRefused(ValueError):
     """Context or a merge of an identifier that the site file does not take."""
+
+
+class ContextRefused(ValueError):
+    """A change of context with a time that nobody can read."""
 
 
 def moment(text: str) -> datetime:

@@ -16,7 +16,7 @@ from alerts import watching
 from alerts.result import Result
 from alerts.severity import Severity
 from alerts.watching import Gate
-from schemas.patient_event import ContextEntry
+from schemas.patient_event import ContextChange, ContextEntry
 from services.ledger.closing import entry
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Entry
@@ -24,6 +24,7 @@ from services.ledger.operations import Technical
 from services.ledger.stored import Stored, StoredAlert
 from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
+from services.shared.context_event import word_fault
 
 _ALERT, _VERSION, _RECORD, _CHANNEL, _RECIPIENT = range(1, 6)
 """Places in a row of `delivery`."""
@@ -89,6 +90,15 @@ def after_death(person: Stored, fresh: Iterable[Result], teller: Teller) -> list
     )
     key = f"result_after_death {person.public_id}"
     return [Technical(key=key, kind="result_after_death", detail=detail, severity="CRITICAL", patient_id=person.root)]
+
+
+def unread(event: ContextChange) -> list[Technical]:
+    """Entries that nobody can read are kept and stop nothing; operations hear of them."""
+    wrong = [
+        f"entries[{n}], {entry.kind}, {fault}" for n, entry in enumerate(event.entries) if (fault := word_fault(entry))
+    ]
+    detail = f"context of event id {event.event_id} has no effect where it cannot be read: {'; '.join(wrong)}. Mend it"
+    return [Technical(key=f"context_unread {event.event_id}", kind="context_unread", detail=detail)] if wrong else []
 
 
 def newly_known(person: Stored, entries: Sequence[ContextEntry], teller: Teller) -> list[Technical]:

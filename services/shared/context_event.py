@@ -11,6 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from alerts import chronic
+from alerts.context import Fact
+from alerts.watching import WORDS, word
 from schemas.identity import event_id
 from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
 
@@ -37,6 +40,28 @@ def context_change(
 
 
 def fault(entry: ContextEntry) -> str:
+    """What is wrong with an entry, in words; empty when nothing is."""
+    return time_fault(entry) or word_fault(entry)
+
+
+def word_fault(entry: ContextEntry) -> str:
+    """Words and numbers that no rule and no gate would understand, of the kinds that stop something."""
+    if entry.kind in WORDS:
+        fact = Fact(kind=entry.kind, code=entry.code, value=entry.value)
+        if not word(fact):
+            said = entry.code or entry.value
+            return f"value: {said!r} is no word of {entry.kind}; write {', '.join(WORDS[entry.kind])}"
+        return "" if entry.from_ else f"from: {entry.kind} needs the time from which it holds"
+    if entry.kind == "chronic_baseline":
+        try:
+            chronic.read(Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit))
+        except ValueError as error:
+            return str(error)
+        return "" if entry.from_ else "from: an accepted baseline needs the time from which it holds"
+    return ""
+
+
+def time_fault(entry: ContextEntry) -> str:
     """What is wrong with the times of an entry, in words; empty when nothing is."""
     try:
         begin, end = _time("from", entry.from_), _time("to", entry.to)

@@ -266,3 +266,27 @@ def _patient(name: str) -> Callable[[Any], Event]:
 def test_every_reason_of_not_watching_is_a_reason_of_not_sending() -> None:
     known: Sequence[str] = get_args(Reason)
     assert set(GATES) <= set(known)
+
+
+async def test_a_word_nobody_knows_stops_nothing_and_is_told(database: str, tmp_path: Path) -> None:
+    """Words may hold what somebody typed: a misspelt state must not silence, nor pass unseen."""
+    feed = Feed(ledger(database, tmp_path))
+    await feed(change(said("care", "mooved"), said("chronic_baseline", "220", code="creat")), potassium("6.2"))
+    await feed.close()
+    assert told(database) == [(1, "opened", "first", "queued", "")]
+    kind, detail = ask(database, "SELECT kind, detail FROM operations_alert")[0]
+    assert kind == "context_unread"
+    assert "entries[0], care, value: 'mooved'" in detail
+    assert "entries[1], chronic_baseline" in detail
+
+
+async def test_a_time_nobody_can_read_is_a_dead_letter_and_the_next_event_goes_on(
+    database: str, tmp_path: Path
+) -> None:
+    store = ledger(database, tmp_path)
+    outcome = await store.store(
+        events.records(change(said("deceased", start="yesterday")), potassium("6.2"), change(said("care", "active")))
+    )
+    await store.close()
+    assert (outcome.dead_letters, outcome.events) == (1, 2)
+    assert "'yesterday' is no time" in one(database, "SELECT reason FROM dead_letter")

@@ -21,7 +21,7 @@ from services.shared.context_event import context_change, fault
 from services.shared.kafka import KafkaUnreachable
 
 AnyRequest = Request[Any, Any, Any]
-OF_A_PERSON = frozenset({"verdict", "symptom"})
+OF_A_PERSON = frozenset({"verdict", "symptom", "chronic_baseline"})
 """What only a clinician can say: a program needs a named person behind its token."""
 
 
