@@ -19,7 +19,7 @@ from alerts.rules import RULES
 from alerts.severity import Severity
 from alerts.thresholds import Clearing
 from alerts.wording import summaries
-from schemas.identity import alert_id
+from schemas.identity import alert_id, stable_id
 
 DEFAULT_CLEARING = Clearing(samples=2, span_hours=12, source="[E] alert behaviour 2.2, any other")
 
@@ -32,9 +32,10 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES, *, derived: bool = True)
     alerts: list[AlertState] = []
     undetermined: list[Undetermined] = []
     failed: dict[str, str] = {}
-    for rule in rules:
+    for rule in in_turn(rules):
         try:
-            judgements = [only_critical(view, j) for j in rule.judge(view)]
+            seen = msgspec.structs.replace(view, alerts=tuple(alerts)) if rule.timed else view
+            judgements = [only_critical(seen, j) for j in rule.judge(seen)]
         except Exception as error:  # noqa: BLE001 - design 6: a rule that raises must not stop the others; reported below
             failed[rule.name] = f"{type(error).__name__}: {error}"
             continue
@@ -47,6 +48,11 @@ def evaluate(view: View, rules: Sequence[Rule] = RULES, *, derived: bool = True)
         undetermined=tuple(undetermined),
         failed=failed,
     )
+
+
+def in_turn(rules: Iterable[Rule]) -> list[Rule]:
+    """As they stand, those that read what the others say last."""
+    return sorted(rules, key=lambda rule: rule.timed)
 
 
 def _derived(view: View, failed: dict[str, str]) -> tuple[Derived, ...]:
@@ -72,8 +78,8 @@ def told_apart(episodes: Iterable[Episode], earlier: Iterable[Episode] = ()) -> 
             seen.add(episode.anchor)
             yield episode
         else:
-            when = f"{episode.anchor}@{episode.opened_at:%Y-%m-%dT%H:%M:%SZ}"
-            yield msgspec.structs.replace(episode, anchor=when)
+            when = f"{episode.opened_at:%Y-%m-%dT%H:%M:%SZ}"
+            yield msgspec.structs.replace(episode, anchor=stable_id(episode.anchor, when))
 
 
 def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:

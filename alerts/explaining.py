@@ -18,7 +18,10 @@ from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import interval, measured
 
-PARTS = ("_against_accepted_baseline", "_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days", "_days_since")
+PARTS = (
+    "_against_accepted_baseline", "_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days",
+    "_days_since", "_had_risen",
+)  # fmt: skip
 """Endings of names that are said the same way of every quantity (`part.` in the catalogue)."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from alerts.alert import AlertState
 from alerts.condition import Node
 from alerts.context import Context
 from alerts.logic import Truth
@@ -32,6 +33,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     pack: Pack
     as_of: datetime
     """Greatest received_at or fired due time; only overdue rules may read it."""
+    alerts: tuple[AlertState, ...] = ()
+    """What the rules before this one say; only for rules that are `timed`."""
     memo: dict[tuple[str, datetime, str], Any] = {}
     """What several rules work out alike in one evaluation (AKI stage, eGFR), by name, time and variant; no input."""
 
@@ -78,6 +81,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """All judgements of the patient in collection order, a pure function of the view."""
     delivery: Literal["now", "working_hours"]
     """Class of HIGH and below; CRITICAL is always `now` (behaviour 4)."""
+    timed: bool = False
+    """Reads `as_of` and what the other rules say: asked after them, at every evaluation."""
 
 
 def at_samples(

@@ -27,6 +27,7 @@ from alerts.rules import (
     smm_evolving_hb,
     smm_evolving_m,
     specimen_mismatch,
+    stale,
     tls,
 )
 
@@ -55,4 +56,5 @@ RULES: tuple[Rule, ...] = (
     plt_low.RULE,
     tls.RULE,
     specimen_mismatch.RULE,
+    stale.RULE,
 )

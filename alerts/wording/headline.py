@@ -3,11 +3,12 @@
 How a rule gets its words: the label is `analyte.<analyte>`, then `with.<rule>` filled from the facts, then
 `level.<level>` (else `rule.<rule>`), then the notes `flag.<flag>` for the flags that have one. A rule without any of
 these still reads well by analyte, value and time. Never a diagnosis. Facts of the engine: `change`, `change_hours`,
-`offset`, `bound`.
+`offset`, `bound`; `label` names the finding by another analyte, `last_at` shows another sample's time.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from alerts.episodes import Episode
@@ -45,7 +46,8 @@ def _joined(parts: list[str]) -> str:
 
 def _finding(rule: str, last: Judgement, language: Language) -> str:
     words = catalogue(language)
-    label = words.first(f"analyte.{last.analyte}", f"rule.{rule}", default=last.analyte or rule)
+    named = (f"analyte.{last.facts.get('label', last.analyte)}", f"analyte.{last.analyte}", f"rule.{rule}")
+    label = words.first(*named, default=last.analyte or rule)
     if last.value is not None:
         return f"{label} {figures.measured(last.value, last.unit, language)}"
     bound = last.facts.get("bound", "")
@@ -98,9 +100,11 @@ def _request(rule: str, last: Judgement, language: Language) -> str:
 
 
 def _sample(last: Judgement, language: Language) -> str:
-    offset = int(last.facts.get("offset", "0"))
-    when = figures.moment(last.at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
-    return catalogue(language).text("sample", when=when)
+    """When it was taken; of a test that is late the last one there is."""
+    offset, earlier = int(last.facts.get("offset", "0")), last.facts.get("last_at", "")
+    at = datetime.fromisoformat(earlier) if earlier else last.at
+    when = figures.moment(at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
+    return catalogue(language).text("last_sample" if earlier else "sample", when=when)
 
 
 def _ended(episode: Episode, language: Language) -> list[str]:

@@ -33,9 +33,12 @@ def _what_happened(before: AlertState, ending: Ending, now: Point | None, series
     if ending == "retracted_wrong_patient":
         in_error = any("entered_in_error" in flags for flags in _flags(before, series))
         return words.text("notice.entered_in_error" if in_error else "notice.wrong_patient")
-    label = words.first(f"analyte.{before.analyte}", f"rule.{before.rule}", default=before.rule)
+    named = (f"analyte.{before.facts.get('label', before.analyte)}", f"analyte.{before.analyte}", f"rule.{before.rule}")
+    label = words.first(*named, default=before.rule)
     said = figures.measured(before.value, before.unit, language) if before.value is not None else ""
     held = _value(now, before)
+    if f"notice.{before.rule}" in words:
+        return words.text(f"notice.{before.rule}", label=label)
     if held is None:
         key = "notice.gone" if _withdrawn(before, now, series) else "notice.no_longer"
         return words.text(key, label=label, said=said).rstrip()

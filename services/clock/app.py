@@ -1,7 +1,7 @@
 """The clock: turns the passing of time into events. Run as `python -m services.clock.app`.
 
 Every 10 s a heartbeat goes through each partition of `patient-events.v1`; the age of the last one committed is the true
-health of the partition. Due timers are fired in the database; the kinds come with their rules.
+health of the partition and the watermark of what may be called late. Due timers are fired in the database.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from contextlib import suppress
 
 from services.clock.heartbeats import Heartbeats
 from services.clock.settings import ClockSettings
+from services.clock.silence import Silence
 from services.clock.timers import Timers
 from services.ledger.applying import FUTURE_COLLECTION
-from services.ledger.opening import open_ledger
+from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
 from services.shared import log, metrics
 from services.shared.clock import SystemClock
@@ -27,15 +28,16 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     """Until `stop` is set."""
     clock = SystemClock()
     heartbeats = Heartbeats(settings.kafka, clock, every=own.heartbeat)
+    silence = Silence(open_lapses(settings), clock, every=own.poll, partitions=lambda: heartbeats.partitions)
     nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
     ledger = open_ledger(settings, nowhere)
     timers = Timers(settings.database, clock, every=own.poll, actions={FUTURE_COLLECTION: ledger.retaker()})
 
     def ready() -> dict[str, str]:
-        return heartbeats.wrong() | timers.wrong()
+        return heartbeats.wrong() | timers.wrong() | silence.wrong()
 
     with Probes(settings.metrics_bind, settings.metrics_port, ready=ready):
-        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers)]
+        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence)]
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()

@@ -27,6 +27,8 @@ class Heartbeats:
     def __init__(self, bootstrap: str, clock: Clock, *, every: float) -> None:
         self._bootstrap, self._clock, self._every = bootstrap, clock, every
         self._producer: AIOKafkaProducer | None = None
+        self.partitions = 0
+        """How many the log had in the last round; 0 before the first."""
         self._wrong = "no heartbeat sent yet"
 
     def wrong(self) -> dict[str, str]:
@@ -56,6 +58,7 @@ class Heartbeats:
         """One heartbeat to each partition, all confirmed."""
         producer = await self._started()
         partitions = sorted(await producer.partitions_for(PATIENT_EVENTS))
+        self.partitions = len(partitions)
         now = self._clock.now()
         text = now.isoformat().replace("+00:00", "Z")
         sent = [

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, errors
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.errors import AliasesChanged, OutOfStep
 from services.ledger.operations import Technical, report
+from services.ledger.timers import OVERDUE
 from services.shared import database
 from services.shared.clock import Clock
 from services.shared.log import logger
@@ -59,7 +60,7 @@ class Timers:
     def __init__(self, dsn: str, clock: Clock, *, every: float, actions: Mapping[str, Action]) -> None:
         self._dsn, self._clock, self._every, self._actions = dsn, clock, every, actions
         self._conn: AsyncConnection[Any] | None = None
-        self._unknown: set[str] = set()
+        self._unknown = {OVERDUE}  # fired by `services.clock.silence`, under the person's lock
         self._failed: dict[str, datetime] = {}
         self._wrong = ""
 

@@ -156,9 +156,27 @@ class Work(msgspec.Struct, kw_only=True):
             states += self.rules.ask(person, reach)
             self._report_failures(person, failed)
             self.touch(person)
+            self._set_timer(person)
         stored = [alert for person in persons for alert in person.alerts.values()]
         for change in compare(stored, states, moved=moved):
             self._tell(persons, change, cause)
+
+    def lapse(self, root: int, due_at: datetime) -> None:
+        """Time passed to a due time of this person and nothing came; its timer is marked as fired by the caller."""
+        person = self.persons[root]
+        person.timer = None
+        self.catch_up(person)
+        person.as_of = max(person.as_of, due_at)
+        self.touch(person)
+        cause = Cause(event_id=None, received_at=due_at)
+        self.evaluate([person], NOTHING, cause)
+        self.settle(person, cause)
+
+    def _set_timer(self, person: Stored) -> None:
+        """In this transaction, if time changes the alerts at another moment than the stored timer says."""
+        if person.next_due != person.timer:
+            person.timer = person.next_due
+            self.writes.lapses[person.root] = person.next_due
 
     def _tell(self, persons: list[Stored], change: Change, cause: Cause) -> None:
         owner = next(p for p in persons if _owns(p, change))

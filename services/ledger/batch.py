@@ -36,7 +36,7 @@ STOP_AFTER = 20
 """Dead letters in a row on one partition: then our code is wrong, not the data."""
 ATTEMPTS = 5
 """Of a transaction that met a deadlock or a merge, before the caller waits and tries again."""
-_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 _POISON = (psycopg.DataError, psycopg.IntegrityError)
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
@@ -106,7 +106,7 @@ class Ledger:
                 conn = self._conn = await self._connect()
             async with conn.transaction():
                 yield conn
-        except _AGAIN + _POISON:
+        except AGAIN + _POISON:
             raise
         except _AWAY as error:
             self._cache.clear()
@@ -139,7 +139,7 @@ class Ledger:
                 if one_by_one:
                     raise
                 one_by_one = True
-            except (AliasesChanged, OutOfStep, *_AGAIN) as error:
+            except (AliasesChanged, OutOfStep, *AGAIN) as error:
                 self._cache.clear()
                 if attempt == ATTEMPTS - 1 and isinstance(error, OutOfStep):
                     raise
@@ -149,8 +149,8 @@ class Ledger:
                 return
         raise Unavailable(f"gave up after {ATTEMPTS} attempts in a row; trying again later")
 
-    async def _attempt(self, run: list[Incoming], *, one_by_one: bool) -> tuple[_Done, list[Incoming]]:
-        done = _Done()
+    async def _attempt(self, run: list[Incoming], *, one_by_one: bool) -> tuple[Done, list[Incoming]]:
+        done = Done()
         async with self.transaction() as conn:
             await self._lock_offsets(conn, run)
             await self._govern(conn)
@@ -178,19 +178,19 @@ class Ledger:
             if stored_offset < ours:
                 raise OffsetsWentBack(f"partition {partition}: stored {stored_offset}, committed before {ours}")
 
-    async def _alone(self, conn: AsyncConnection[Any], item: Incoming, done: _Done) -> Incoming:
+    async def _alone(self, conn: AsyncConnection[Any], item: Incoming, done: Done) -> Incoming:
         """One event in a savepoint of its own; what Postgres refuses becomes a dead letter."""
         try:
-            mine = _Done(persons=dict(done.persons))
+            mine = Done(persons=dict(done.persons))
             async with conn.transaction():
                 await self._apply(conn, [item], mine)
         except _POISON as error:
-            item, mine = item.refused(error), _Done(persons=dict(done.persons))
+            item, mine = item.refused(error), Done(persons=dict(done.persons))
             await self._apply(conn, [item], mine)
         done.add(mine)
         return item
 
-    async def _apply(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:
+    async def _apply(self, conn: AsyncConnection[Any], run: list[Incoming], done: Done) -> None:
         writes = Writes()
         dead = [item for item in run if item.fault]
         dropped = await burying.bury(conn, self.stream, dead, writes) if dead else []
@@ -205,7 +205,7 @@ class Ledger:
         for record in (*dropped, *writes.closings.persons):
             done.persons.pop(record, None)
 
-    async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: _Done) -> None:
+    async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: Done) -> None:
         rows = [
             (
                 item.event.event_id, item.event.source.sender, item.event.reason, item.event.field, item.received_at,
@@ -215,9 +215,7 @@ class Ledger:
         ]  # fmt: skip
         done.outcome.refused += len(await REFUSED.run(conn, rows))
 
-    async def _keep_nobodies(
-        self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: _Done
-    ) -> None:
+    async def _keep_nobodies(self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: Done) -> None:
         """Reports that name no patient: stored and quarantined whole."""
         found = {item.event_id: item for item in run if item.nobody and item.fault is None}
         if not found:
@@ -228,7 +226,7 @@ class Ledger:
             if event_id not in known:
                 keep_nobody(item, writes, done.outcome)
 
-    async def _take(self, conn: AsyncConnection[Any], events: list[Incoming], writes: Writes, done: _Done) -> None:
+    async def _take(self, conn: AsyncConnection[Any], events: list[Incoming], writes: Writes, done: Done) -> None:
         first = events[0].event
         merge = first if isinstance(first, PatientMerge) else None
         locked = await self._lock_patients(conn, events, merge)
@@ -255,7 +253,7 @@ class Ledger:
             return await merging.lock_component(conn, merge)
         return await patients.lock(conn, (sent for item in events for sent in item.sent_ids))
 
-    async def _persons(self, conn: AsyncConnection[Any], locked: Locked, done: _Done) -> dict[int, Stored]:
+    async def _persons(self, conn: AsyncConnection[Any], locked: Locked, done: Done) -> dict[int, Stored]:
         found, missing = {}, {}
         for root, members in locked.members.items():
             version = locked.rows[root].series_version
@@ -284,7 +282,7 @@ class Ledger:
             row[item.record.partition] = row[item.record.partition] + 1 if item.fault else 0
         return row
 
-    def _settle(self, done: _Done, run: list[Incoming], outcome: Outcome) -> None:
+    def _settle(self, done: Done, run: list[Incoming], outcome: Outcome) -> None:
         """Only after COMMIT returned."""
         self._kept_pack = self._rules.mark
         self._cache.put(done.persons.values())
@@ -297,17 +295,19 @@ class Ledger:
         _sum(outcome, done.outcome)
 
 
-class _Done(msgspec.Struct, kw_only=True):
+class Done(msgspec.Struct, kw_only=True):
     """What a transaction did, kept back until it is committed."""
 
     outcome: Outcome = msgspec.field(default_factory=Outcome)
     persons: dict[int, Stored] = {}
 
-    def add(self, other: _Done) -> None:
+    def add(self, other: Done) -> None:
+        """Together with what a savepoint did."""
         self.persons = other.persons
         _sum(self.outcome, other.outcome)
 
     def count(self, writes: Writes) -> None:
+        """What was written."""
         self.outcome.deliveries += len(writes.deliveries)
         self.outcome.outbox += len(writes.outbox)
 

@@ -13,7 +13,9 @@ import msgspec
 
 from alerts.alert import AlertState
 from alerts.completing import NOTED
+from alerts.evaluate import in_turn
 from alerts.memo import Memo, ask_again
+from alerts.overdue.timeline import next_due
 from alerts.rule import Rule, View
 from alerts.thresholds import Pack
 from services.ledger.stored import Stored
@@ -58,12 +60,21 @@ class Rules:
     def ask(self, person: Stored, reach: Reach) -> list[AlertState]:
         """All alerts the rules make now. A rule that raises leaves its alerts standing and the person incomplete."""
         view = self.view(person)
-        for rule in self.rules:
+        for rule in in_turn(self.rules):
             memo = person.memos.get(rule.name)
-            if memo is not None and not _concerns(rule, memo, reach):
-                continue
-            self._one(person, view, rule, None if reach.analytes is None else reach.since)
+            if rule.timed:
+                self._timed(person, view, rule)
+            elif memo is None or _concerns(rule, memo, reach):
+                self._one(person, view, rule, None if reach.analytes is None else reach.since)
         return [state for rule in self.rules for state in said(person, rule.name)]
+
+    def _timed(self, person: Stored, view: View, rule: Rule) -> None:
+        """Anew, after the others: time alone changes what it says. Keeps when that is next."""
+        others = (state for other in self.rules if not other.timed for state in said(person, other.name))
+        seen = msgspec.structs.replace(view, alerts=tuple(others))
+        self._one(person, seen, rule, None)
+        if rule.name in person.memos:
+            person.next_due = next_due(seen)
 
     def _one(self, person: Stored, view: View, rule: Rule, since: datetime | None) -> None:
         began = perf_counter()

@@ -125,6 +125,7 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
         work.settle(person, cause)
     for record in moved:  # whoever cached a retired root must not find it unchanged
         row = locked.rows[record]
+        work.writes.lapses[record] = None  # the survivor's is the only one
         work.writes.patients[record] = (
             record,
             row.series_version + 1,

@@ -108,6 +108,27 @@ async def starts(
     return chosen
 
 
+_WATERMARK: LiteralString = """
+WITH newest AS (
+    SELECT cluster_id, topic_id FROM consumer_offset WHERE consumer_group = %(group)s AND topic = %(topic)s
+    ORDER BY updated_at DESC LIMIT 1
+)
+SELECT count(*), count(heartbeat_at), min(heartbeat_at) FROM consumer_offset JOIN newest USING (cluster_id, topic_id)
+WHERE consumer_group = %(group)s AND topic = %(topic)s
+"""
+
+
+async def watermark(conn: AsyncConnection[Any], group: str, topic: str, partitions: int = 0) -> datetime | None:
+    """Up to when everything that came in is stored: the oldest of the newest heartbeats, of the log written last.
+
+    None while a partition has none, or fewer than `partitions` are known: then nothing may be called late.
+    """
+    cursor = await conn.execute(_WATERMARK, {"group": group, "topic": topic})
+    known, beating, oldest = (await cursor.fetchone()) or (0, 0, None)
+    complete = known == beating and known >= max(partitions, 1)
+    return oldest if complete else None
+
+
 def _names(stream: StreamName) -> dict[str, Any]:
     return {
         "group": stream.group, "cluster": stream.cluster_id, "topic": stream.topic, "topic_id": stream.topic_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from alerts.rule import Rule
 from alerts.rules import RULES
@@ -11,6 +12,7 @@ from alerts.thresholds import default_pack
 from services.ledger.batch import Ledger
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Journal, load_key
+from services.ledger.lapsing import Lapses
 from services.ledger.record import StreamName
 from services.ledger.telling import Teller
 from services.mapping.site import DEFAULT_SITE, Site
@@ -18,6 +20,9 @@ from services.mapping.site_file import read_site
 from services.shared import database
 from services.shared.channels import load_channels
 from services.shared.settings import Settings
+from services.shared.topics import PATIENT_EVENTS
+
+L = TypeVar("L", bound=Ledger)
 
 
 def load_site(path: Path | None) -> Site:
@@ -34,9 +39,20 @@ def open_ledger(
     settings: Settings, stream: StreamName, *, rules: Sequence[Rule] = RULES, cached_patients: int = 5000
 ) -> Ledger:
     """A ledger that connects when it is first used."""
+    return _made(Ledger, settings, stream, rules, cached_patients)
+
+
+def open_lapses(settings: Settings, *, rules: Sequence[Rule] = RULES) -> Lapses:
+    """What lets time pass; it connects when it is first used."""
+    nothing_comes = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
+    return _made(Lapses, settings, nothing_comes, rules, 0)
+
+
+def _made(kind: type[L], settings: Settings, stream: StreamName, rules: Sequence[Rule], cached_patients: int) -> L:
+    process = "clock" if kind is Lapses else "processor"
     site = load_site(settings.site)
-    return Ledger(
-        lambda: database.connect(settings.database, "processor", autocommit=True), stream, site=site,
+    return kind(
+        lambda: database.connect(settings.database, process, autocommit=True), stream, site=site,
         rules=Rules(rules, default_pack()),
         teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo",
                       watched=site.file.enrolment.watch),

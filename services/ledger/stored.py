@@ -18,7 +18,7 @@ from alerts.memo import Memo
 from alerts.result import Result
 from alerts.series import Series
 from schemas.patient_event import ContextEntry
-from services.ledger import context
+from services.ledger import context, timers
 from services.ledger.context import Demographics
 
 Condition = Literal["active", "cleared", "retracted", "superseded"]
@@ -96,6 +96,10 @@ class Stored(msgspec.Struct, kw_only=True):
     """Fingerprint of the rules the alerts were last derived by; empty for somebody new."""
     unwatched: str = ""
     """Why nothing is sent, as last stored (`alerts.watching.Gate`)."""
+    next_due: datetime | None = None
+    """When the passing of time alone changes the alerts next, as the rules said last."""
+    timer: datetime | None = None
+    """When the stored timer fires that lets it pass; None without one."""
     memos: dict[str, Memo] = {}
     """What each rule said last, with the way there: only what a change reaches is asked again."""
 
@@ -114,13 +118,16 @@ async def read(conn: AsyncConnection[Any], rows: Mapping[int, Any], members: Map
     for alert in stored:
         alerts[root_of[alert.patient_id]][alert.alert_id] = alert
     said = await _demographics(conn, [member for group in members.values() if len(group) > 1 for member in group])
-    return {
+    found = {
         root: _person(
             rows[root], group, results[root], entries[root], alerts[root],
             context.newest(rows[root].demographics, *(said[member] for member in group if member in said)), zone,
         )
         for root, group in members.items()
     }  # fmt: skip
+    for root, due_at in (await timers.waiting(conn, members)).items():
+        found[root].timer = due_at
+    return found
 
 
 async def _demographics(conn: AsyncConnection[Any], ids: list[int]) -> dict[int, Demographics]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
 
 from schemas.alert import Alert, ChainHead, encode_alert
+from services.ledger import timers
 from services.ledger.bulk import Bulk, array_literal
 from services.ledger.closing import Closings
 from services.ledger.errors import OutOfStep
@@ -152,6 +154,8 @@ class Writes(msgspec.Struct, kw_only=True):
     live: dict[Row, None] = {}
     dead_letters: list[Row] = []
     patients: dict[int, Row] = {}
+    lapses: dict[int, datetime | None] = {}
+    """By root, when time alone changes the alerts next; None takes the timer away."""
     people: dict[int, Row] = {}
     pack_changes: list[Row] = []
     """Alerts that changed only because of the rules: the review list."""
@@ -173,6 +177,7 @@ class Writes(msgspec.Struct, kw_only=True):
         await _update(conn, _PEOPLE, self.people.values())
         await _update(conn, _WATCH, self.watch.values())
         self.journal += await self.closings.close(conn)
+        await timers.write(conn, self.lapses)
         done = await ALERT.run(conn, list(self.alerts.values()))
         if len(done) != len(self.alerts):
             raise OutOfStep("an alert was changed without its patient's lock; nothing of this batch is stored")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
@@ -20,16 +20,19 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     severity: str
     results: list[Result]
     known: Context
+    as_of: datetime | None = None
+    """When it is looked at; only a late test tells a difference."""
 
 
 def _course(
-    name: str, rule: str, expected: str, *results: list[Result] | Result, facts: tuple[Fact, ...] = ()
+    name: str, rule: str, expected: str, *results: list[Result] | Result, facts: tuple[Fact, ...] = (),
+    now: datetime | None = None,
 ) -> Course:
     """`expected` is level and severity; the person is a woman born in 1958."""
     level, severity = expected.split()
     flat = [one for item in results for one in ([item] if isinstance(item, Result) else item)]
     known = context(*facts, sex="F", birth_date=date(1958, 5, 17))
-    return Course(name=name, rule=rule, level=level, severity=severity, results=flat, known=known)
+    return Course(name=name, rule=rule, level=level, severity=severity, results=flat, known=known, as_of=now)
 
 
 def _days(analyte: str, text: str) -> list[Result]:
@@ -39,6 +42,7 @@ def _days(analyte: str, text: str) -> list[Result]:
 SERUM = (fact("patient_type", code="SERUM"), fact("isotype", code="IgG-kappa"), fact("line_start", days(0)))
 SMOULDERING = (fact("state", code="smouldering"), fact("isotype", code="IgG-kappa"))
 THERAPY = (fact("line_start", hours(0)),)
+FOLLOWED = (fact("patient_type", code="SERUM"), fact("state", code="on_treatment"))
 PLATEAU = "0:40 28:20 56:8 84:8"
 
 COURSES = (
@@ -121,4 +125,11 @@ COURSES = (
     _course("potassium_far_from_the_last", "K_HIGH", "K_HIGH HIGH", points("k", "0:4.4 12:6.2")),
     _course("calcium_high_over", "CA_HIGH", "CA_HIGH HIGH", points("ca", "0:2.9 24:2.55 48:2.5"),
             points("alb", "0:40 24:40 48:40")),
+    _course("test_due", "STALE", "STALE_INFO INFO", _days("mspike", "0:12 28:11"), facts=FOLLOWED, now=days(103)),
+    _course("test_overdue", "STALE", "STALE_OVERDUE MEDIUM", _days("mspike", "0:12 28:11"), _days("hb", "28:121"),
+            facts=FOLLOWED, now=days(120)),
+    _course("test_overdue_rising", "STALE", "STALE_OVERDUE HIGH", _days("mspike", "0:11 28:13"), facts=FOLLOWED,
+            now=days(120)),
+    _course("test_overdue_long", "STALE", "STALE_OVERDUE HIGH", _days("flck", "0:310"), _days("flcl", "0:11"),
+            facts=(fact("patient_type", code="FLC_ONLY"), fact("state", code="off_treatment")), now=days(190)),
 )  # fmt: skip

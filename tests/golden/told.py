@@ -28,7 +28,8 @@ def told(course: Course) -> str:
 
 def alerts_of_course(course: Course) -> tuple[AlertState, ...]:
     """All alerts that the course makes; AssertionError when a rule raises."""
-    outcome = evaluate(view(course.results, context=course.known))
+    now = {} if course.as_of is None else {"as_of": course.as_of}
+    outcome = evaluate(view(course.results, context=course.known, **now))
     if outcome.failed:
         raise AssertionError(f"{course.name}: {outcome.failed}")
     return outcome.alerts

@@ -11,7 +11,8 @@ import psycopg
 from alerts.rule import Rule
 from alerts.rules import RULES
 from services.ledger.batch import Ledger
-from services.ledger.opening import open_ledger
+from services.ledger.lapsing import Lapses
+from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
 from services.shared.settings import Settings
 from services.shared.topics import PATIENT_EVENTS
@@ -47,6 +48,11 @@ def ledger(
     database: str, folder: Path, *, rules: Sequence[Rule] = RULES, name: StreamName | None = None, cached: int = 100
 ) -> Ledger:
     return open_ledger(settings(database, folder), name or stream(), rules=rules, cached_patients=cached)
+
+
+def lapses(database: str, folder: Path) -> Lapses:
+    """What lets time pass, for the same group as `stream()`."""
+    return open_lapses(settings(database, folder, consumer_group="test"))
 
 
 def ask(database: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

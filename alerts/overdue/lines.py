@@ -1,0 +1,112 @@
+"""How late one test is (alert behaviour 3): information, overdue, high; the most severe line reached counts.
+
+With interval I and d whole days since the last collection with a value: INFO from I + 14; MEDIUM from 1.5 I, rounded
+up; HIGH from 2 I, or already when overdue if the last value was rising or an alert is open. 61 d gives 75 / 92 / 122,
+91 d gives 105 / 137 / 182. With a short interval overdue comes before information.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+
+import msgspec
+
+from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.logic import Interval, Truth
+from alerts.overdue.markers import Marker, rising
+from alerts.rule import View
+from alerts.series import Point
+from alerts.severity import Severity
+from alerts.thresholds import Pack
+
+INFO, OVERDUE = "STALE_INFO", "STALE_OVERDUE"
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
+    """Days since the last collection, for one interval."""
+
+    info: int
+    overdue: int
+    high: int
+
+    @property
+    def first(self) -> int:
+        """Before this nothing is late."""
+        return min(self.info, self.overdue)
+
+
+class Late(msgspec.Struct, frozen=True, kw_only=True):
+    """One test that is late."""
+
+    name: str
+    level: str
+    severity: Severity
+    since: datetime
+    """When it was due at this severity: shown first among equals is what has been due longest."""
+    slot: str
+    """Slot of the last collection with a value: the anchor."""
+    analyte: str
+    node: Node
+    flags: tuple[str, ...] = ()
+    facts: dict[str, str] = {}
+
+
+def lines(pack: Pack, interval: int) -> Lines:
+    """The three lines; a part of a day counts as a day."""
+    return Lines(
+        info=interval + int(pack["stale.info_days"]),
+        overdue=_up(pack["stale.overdue_intervals"] * interval),
+        high=_up(pack["stale.high_intervals"] * interval),
+    )
+
+
+def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> Late | None:
+    """How late `marker`, last collected at `point`, is at `at`; None when it is not."""
+    at_lines, days = lines(view.pack, interval), (at - point.at).days
+    if days < at_lines.first:
+        return None
+    node, urgent = _node(view, marker, point, at, interval)
+    overdue = days >= at_lines.overdue
+    severity = Severity.INFO if not overdue else Severity.HIGH if urgent else Severity.MEDIUM
+    line = at_lines.info if not overdue else at_lines.overdue if not urgent else min(at_lines.high, days)
+    return Late(
+        name=marker.name,
+        level=OVERDUE if overdue else INFO,
+        severity=severity,
+        since=point.at + timedelta(days=line),
+        slot=point.result.slot,
+        analyte=point.result.analyte,
+        node=node,
+        facts={
+            "label": marker.name, "days": str(days), "interval": str(interval), "last_at": point.at.isoformat(),
+            "offset": str(point.result.collected_offset),
+        } | ({"sample_flags": "date_only"} if point.result.date_only else {}),
+    )  # fmt: skip
+
+
+def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> tuple[Node, bool]:
+    """The condition tree, and whether it makes the test HIGH."""
+    pack, count = view.pack, Quantity(
+        name=f"{marker.name}_days_since", interval=Interval.exactly(Decimal((at - point.at).days)), unit="d",
+        results=(point.result.result_id,),
+    )  # fmt: skip
+    at_lines = lines(pack, interval)
+    info = compare(count, pack.limit("stale.info_days"), Decimal(at_lines.info))
+    overdue = compare(count, pack.limit("stale.overdue_intervals"), Decimal(at_lines.overdue))
+    twice = compare(count, pack.limit("stale.high_intervals"), Decimal(at_lines.high))
+    reasons = [fact("alert_open", Truth.TRUE if any_open(view, at) else Truth.FALSE)]
+    if marker.worse_up:
+        reasons.insert(0, fact(f"{marker.name}_had_risen", rising(view, marker, point.at), (point.result.result_id,)))
+    sooner = all_of(overdue, any_of(*reasons), name="overdue_and_urgent")
+    urgent = any_of(twice, sooner).truth is Truth.TRUE
+    return any_of(info, overdue, twice, *([sooner] if overdue.truth is Truth.TRUE else []), name="late"), urgent
+
+
+def any_open(view: View, at: datetime) -> bool:
+    """Whether an alert of another rule holds at `at`; what people answered is not for a rule to read."""
+    return any(a.opened_at <= at and (a.cleared_at is None or at < a.cleared_at) for a in view.alerts)
+
+
+def _up(days: Decimal) -> int:
+    return int(days.to_integral_value(ROUND_CEILING))

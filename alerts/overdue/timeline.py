@@ -1,0 +1,136 @@
+"""What is late when: every moment at which the answer changes, past and to come, while no further result arrives.
+
+One pass over the moments at which anything can change: a line reached, a value collected, the context, the opening
+and ending of other alerts. Gaps shorter than the first line leave no moment, so a patient who comes in time costs
+little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import cast
+
+import msgspec
+
+from alerts.myeloma.disease import disease
+from alerts.myeloma.patient_type import PatientType, stated_type
+from alerts.overdue.followed import Schedule, changes, intervals, schedule
+from alerts.overdue.lines import Late, late, lines
+from alerts.overdue.markers import MARKERS, URINE_M, Marker, collections, last, markers
+from alerts.rule import View
+from alerts.series import Point
+
+Known = Mapping[Marker, Sequence[Point]]
+_EPOCH = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on what is late; nothing when `late` is empty."""
+
+    at: datetime
+    late: tuple[Late, ...]
+    followed: bool
+    """False when nobody described the patient, or nobody follows the patient any more."""
+
+
+def timeline(view: View) -> list[Moment]:
+    """Every change, in order, to come as well; once an evaluation."""
+    key = ("overdue", view.as_of, "")
+    if key not in view.memo:
+        view.memo[key] = list(_changed(_moments(view)))
+    return cast("list[Moment]", view.memo[key])
+
+
+def next_due(view: View) -> datetime | None:
+    """The next moment after `as_of` at which the answer changes with no message; None when it never does."""
+    return next((moment.at for moment in timeline(view) if moment.at > view.as_of), None)
+
+
+def _changed(moments: Iterable[Moment]) -> Iterator[Moment]:
+    """Without those that say what the one before said."""
+    before: object = ()
+    for moment in moments:
+        said = [(one.name, one.level, one.severity, one.slot, one.flags) for one in moment.late]
+        if said != before and (said or before):
+            yield moment
+        before = said
+
+
+def _moments(view: View) -> Iterator[Moment]:
+    known = {marker: collections(view, marker) for marker in MARKERS}
+    times = sorted(_times(view, known))
+    for at in times:
+        planned = schedule(view.pack, view.context, at)
+        yield Moment(at=at, late=_late(view, known, at, planned), followed=planned is not None)
+
+
+def _late(view: View, known: Known, at: datetime, planned: Schedule | None) -> tuple[Late, ...]:
+    """The worst first, of equals what has been due longest, of these the marker of the disease."""
+    if planned is None:
+        return ()
+    urine = last(known[URINE_M], at) is not None
+    found = []
+    for marker in markers(_kind(view, at), urine=urine):
+        point = last(known[marker], at)
+        one = None if point is None else late(view, marker, point, at, planned.days)
+        if one is not None:
+            found.append(msgspec.structs.replace(one, flags=("state_assumed",)) if planned.assumed else one)
+    return tuple(sorted(found, key=lambda one: (-one.severity.rank, one.since)))
+
+
+def _kind(view: View, at: datetime) -> PatientType:
+    return stated_type(view, at) or disease(view).types.at(at)
+
+
+def _times(view: View, known: Known) -> set[datetime]:
+    """Moments at which the answer may change. Empty for a patient nobody ever described."""
+    turns = changes(view.context)
+    planned = intervals(view.pack, view.context, [_early(known, turns), *turns])
+    if not planned:
+        return set()
+    shortest = timedelta(days=min(lines(view.pack, days).first for days in planned))
+    gaps = [gap for points in known.values() for gap in _gaps(points, shortest)]
+    days = {n for one in planned for n in msgspec.structs.astuple(lines(view.pack, one))}
+    reached = {gap.begin + timedelta(days=n) for gap in gaps for n in days if gap.holds(gap.begin + timedelta(days=n))}
+    others = {at for at in (*turns, *_types(view), *_of_alerts(view)) if any(g.begin + shortest <= at for g in gaps)}
+    return reached | others | {gap.end for gap in gaps if gap.end is not None}
+
+
+class _Gap(msgspec.Struct, frozen=True):
+    """A span without a value of one marker; the last one has no end."""
+
+    begin: datetime
+    end: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether there is no new value yet."""
+        return self.end is None or at < self.end
+
+
+def _gaps(points: Sequence[Point], shortest: timedelta) -> Iterator[_Gap]:
+    """Those that are long enough to matter."""
+    for one, following in pairwise(points):
+        if following.at - one.at >= shortest:
+            yield _Gap(one.at, following.at)
+    if points:
+        yield _Gap(points[-1].at, None)
+
+
+def _early(known: Known, turns: Sequence[datetime]) -> datetime:
+    """Before everything: what holds without a beginning."""
+    return min([*turns, *(points[0].at for points in known.values() if points)], default=_EPOCH) - timedelta(days=1)
+
+
+def _types(view: View) -> Iterator[datetime]:
+    """When the type that follows from the values may become another one."""
+    if not view.context.of("patient_type"):
+        yield from disease(view).types.turns
+
+
+def _of_alerts(view: View) -> Iterator[datetime]:
+    for alert in view.alerts:
+        yield alert.opened_at
+        if alert.cleared_at is not None:
+            yield alert.cleared_at
