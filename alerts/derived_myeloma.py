@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from alerts.alert import Derived
 from alerts.logic import Interval
-from alerts.myeloma.antibody import exposure, interference, isotype
+from alerts.myeloma.antibody import of_fixation, original
 from alerts.myeloma.assessing import Assessed, assessed
 from alerts.myeloma.disease import courses, disease
 from alerts.myeloma.doubling import POINTS, doubling, usable
@@ -97,18 +97,15 @@ def response(view: View) -> Iterable[Derived]:
 
 def antibody_interference(view: View) -> Iterable[Derived]:
     """At each serum immunofixation; the flag `cr_not_assessable` says that a new band is not held against a CR."""
-    stated = [isotype(f"{entry.code} {entry.value}") for entry in view.context.of("isotype")]
-    original = next((found for found in stated if found), None)
+    clone = original(view)
     days = timedelta(days=int(view.pack["response.together_days"]))
     for point in view.series.points("sife"):
         coded = point.result.coded.casefold()
         if point.preliminary or not coded.startswith(("positive", "negative")):
             continue
-        band = isotype(coded) if coded.startswith("positive") else None
-        original = original or band
         serum = view.series.newest("mspike", point.at, days)
         known = serum.interval if serum and evaluable(serum) else None
-        found = interference(view.pack, original, band, exposure(view, point.at), known)
+        found = of_fixation(view, clone, point, known)
         flag = "cr_not_assessable" if found.blocks else ""
         yield Derived(name="antibody_interference", value=found, collected_at=point.at, analyte="sife", flag=flag)
 

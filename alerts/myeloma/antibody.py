@@ -17,12 +17,13 @@ import msgspec
 from alerts.logic import Interval, Truth
 from alerts.myeloma.readings import whole_days
 from alerts.rule import View
+from alerts.series import Point
 from alerts.thresholds import Pack
 
 ANTIBODIES = frozenset({"daratumumab", "isatuximab", "elotuzumab"})
 Exposure = Literal["yes", "no", "unknown"]
 _HEAVY = re.compile(r"ig[gamde]", re.IGNORECASE)
-_LIGHT = re.compile(r"kappa|lambda", re.IGNORECASE)
+_BAND = re.compile(r"(?:(?P<heavy>ig[gamde])\d?[\s\-_/,:(]*)?(?P<light>kappa|lambda)", re.IGNORECASE)
 
 
 class Isotype(msgspec.Struct, frozen=True):
@@ -32,6 +33,8 @@ class Isotype(msgspec.Struct, frozen=True):
     light: str
 
 
+Bands = frozenset[Isotype]
+"""Of one immunofixation, or of one clone: mostly one."""
 IGG_KAPPA = Isotype("igg", "kappa")
 
 
@@ -49,18 +52,43 @@ class Interference(StrEnum):
         return self in (Interference.POSSIBLE, Interference.DIFFERS)
 
 
-def interference(
-    pack: Pack, original: Isotype | None, band: Isotype | None, exposure: Exposure, serum: Interval | None
-) -> Interference:
-    """`band` None is a negative immunofixation; an unknown M may be at or below the limit."""
-    if band is None:
-        return Interference.NONE
-    differs = original is not None and original != band
-    if band == IGG_KAPPA and exposure == "yes" and (differs or _faint(pack, serum)):
+def interference(pack: Pack, original: Bands, found: Bands, exposure: Exposure, serum: Interval | None) -> Interference:
+    """What the bands `found` mean; none is a negative immunofixation. An unknown M may be at or below the limit.
+
+    The clone of `original` (empty: unknown) is back when any of its own bands is, unless the drug may be that band.
+    """
+    drug = IGG_KAPPA in found and exposure == "yes" and (_differs(original, IGG_KAPPA) or _faint(pack, serum))
+    left = found - {IGG_KAPPA} if drug else found
+    if any(not _differs(original, band) for band in left):
+        return Interference.UNKNOWN if left == {IGG_KAPPA} and exposure == "unknown" else Interference.NONE
+    if drug:
         return Interference.POSSIBLE
-    if differs:
-        return Interference.DIFFERS
-    return Interference.UNKNOWN if band == IGG_KAPPA and exposure == "unknown" else Interference.NONE
+    return Interference.DIFFERS if left else Interference.NONE
+
+
+def unnamed(pack: Pack, exposure: Exposure, serum: Interval | None) -> Interference:
+    """What a positive immunofixation means that names no band: under an antibody a faint one may be the drug."""
+    if exposure == "yes" and _faint(pack, serum):
+        return Interference.POSSIBLE
+    return Interference.UNKNOWN if exposure == "unknown" else Interference.NONE
+
+
+def of_fixation(view: View, clone: Bands, point: Point, serum: Interval | None) -> Interference:
+    """What one serum immunofixation, positive or negative, means for the clone; `serum` is the M beside it."""
+    coded, given = point.result.coded.casefold(), exposure(view, point.at)
+    if not coded.startswith("positive"):
+        return Interference.NONE
+    found = isotypes(coded)
+    return interference(view.pack, clone, found, given, serum) if found else unnamed(view.pack, given, serum)
+
+
+def _differs(original: Bands, band: Isotype) -> bool:
+    """Not of the clone: free chains alone are when it makes that chain."""
+    return bool(original) and band not in original and not (band.heavy == "" and band.light in _lights(original))
+
+
+def _lights(bands: Bands) -> frozenset[str]:
+    return frozenset(band.light for band in bands)
 
 
 def _faint(pack: Pack, serum: Interval | None) -> bool:
@@ -83,7 +111,18 @@ def _is_antibody(words: Iterable[str]) -> bool:
     return any(name in text for name in ANTIBODIES)
 
 
-def isotype(text: str) -> Isotype | None:
-    """`IgG-kappa`, `IgA_lambda`, `FLC_kappa`; None when no light chain is named."""
-    heavy, light = _HEAVY.search(text), _LIGHT.search(text)
-    return Isotype(heavy[0].lower() if heavy else "", light[0].lower()) if light else None
+def isotypes(text: str) -> Bands:
+    """All named in `IgG-kappa`, `IgA_lambda+IgG-kappa`, `FLC_kappa`; empty when no light chain is named."""
+    found = frozenset(Isotype((band["heavy"] or "").lower(), band["light"].lower()) for band in _BAND.finditer(text))
+    heavy = _HEAVY.search(text)
+    if heavy and len(found) == 1 and not any(band.heavy for band in found):  # `kappa IgG`
+        return frozenset(Isotype(heavy[0].lower(), band.light) for band in found)
+    return found
+
+
+def original(view: View) -> Bands:
+    """The clone's bands: as entered, else those of the first positive final immunofixation that names any."""
+    stated = isotypes(" ".join(f"{entry.code} {entry.value}" for entry in view.context.of("isotype")))
+    coded = (p.result.coded for p in view.series.points("sife") if not p.preliminary)
+    positive = (isotypes(text) for text in coded if text.casefold().startswith("positive"))
+    return stated or next((bands for bands in positive if bands), frozenset())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
@@ -56,7 +57,14 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assessed(view: View) -> list[Assessed]:
-    """Every assessment after the baseline, in collection order."""
+    """Every assessment after the baseline, in collection order; once an evaluation."""
+    key = ("assessed", view.as_of, "")
+    if key not in view.memo:
+        view.memo[key] = _assessed(view)
+    return cast(list[Assessed], view.memo[key])
+
+
+def _assessed(view: View) -> list[Assessed]:
     source = _Source(view)
     starts, found = line_starts(view), []
     line, alone, confirmed = -1, None, None

@@ -7,6 +7,7 @@ from alerts.rules import (
     bio,
     ca_high,
     ca_low,
+    cr_lost,
     hb_acute,
     hb_drop,
     hb_halo,
@@ -34,6 +35,7 @@ from alerts.rules import (
 RULES: tuple[Rule, ...] = (
     bio.RULE,
     lc_escape.RULE,
+    cr_lost.RULE,
     smm_evolving_m.RULE,
     smm_evolving_hb.RULE,
     myeloma_defining_event.RULE,

@@ -43,6 +43,11 @@ SERUM = (fact("patient_type", code="SERUM"), fact("isotype", code="IgG-kappa"), 
 SMOULDERING = (fact("state", code="smouldering"), fact("isotype", code="IgG-kappa"))
 THERAPY = (fact("line_start", hours(0)),)
 FOLLOWED = (fact("patient_type", code="SERUM"), fact("state", code="on_treatment"))
+NO_ANTIBODY = fact("drug", days(0), days(100), code="lenalidomide")
+REMISSION = (
+    _days("mspike", "0:40 28:0 56:0"), _days("umprot", "0:0 28:0 56:0"),
+    [result(name, None, days(day), coded="negative") for day in (28, 56) for name in ("sife", "uife")],
+)  # fmt: skip
 PLATEAU = "0:40 28:20 56:8 84:8"
 
 COURSES = (
@@ -61,6 +66,10 @@ COURSES = (
     _course("light_chain_escape_kidney", "LC_ESCAPE", "LC_ESCAPE HIGH", _days("mspike", f"{PLATEAU} 112:8"),
             _days("flck", "28:60 56:60 84:260 112:310"), _days("flcl", "28:10 56:10 84:10 112:10"),
             _days("creat", "28:70 112:120"), facts=SERUM),
+    _course("complete_response_lost_possible", "CR_LOST", "CR_LOST_POSSIBLE INFO", *REMISSION,
+            result("sife", None, days(84), coded="positive:IgG-kappa"), facts=(*SERUM, NO_ANTIBODY)),
+    _course("complete_response_lost", "CR_LOST", "CR_LOST LOW", *REMISSION, _days("mspike", "112:1.2"),
+            *(result("sife", None, days(day), coded="positive:IgG-kappa") for day in (84, 112)), facts=SERUM),
     _course("smouldering_rising_protein", "SMM_EVOLVING_M", "SMM_EVOLVING_M MEDIUM", _days("mspike", "0:32 90:34 150:38"),
             facts=SMOULDERING),
     _course("smouldering_falling_haemoglobin", "SMM_EVOLVING_HB", "SMM_EVOLVING_HB HIGH",

@@ -1,0 +1,127 @@
+"""CR_LOST: the clone shows again after a confirmed complete response (relapse 5, "relapse from CR") [R:1].
+
+Not progression: that needs section 4 and stands on the ladder of `BIO`. One draw is `CR_LOST_POSSIBLE`, INFO; two in a
+row, or the marrow alone, are `CR_LOST`, LOW: for the review list. The specification gives it no severity [E]. A band of
+a therapeutic antibody, or of another isotype than the clone, is no sign (relapse 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from alerts.condition import Node, all_of, any_of, fact
+from alerts.logic import Truth, any_true
+from alerts.myeloma.antibody import Interference, original
+from alerts.myeloma.assessing import assessed
+from alerts.myeloma.complete_response import Sign, criteria_met, draws, remission, signs
+from alerts.myeloma.response import Category
+from alerts.rule import Judgement, Rule, View
+from alerts.samples import shown
+from alerts.series import Point
+from alerts.severity import Severity
+
+
+class _Open(msgspec.Struct, frozen=True, kw_only=True):
+    """The last draw that shows the clone, while no later one refutes it."""
+
+    names: frozenset[str]
+    point: Point | None
+    node: Node
+    confirmed: bool
+
+
+def judge(view: View) -> list[Judgement]:
+    """One judgement a draw that answers the question, after the first confirmed complete response."""
+    if not any(p.result.coded == "negative" for name in ("sife", "uife") for p in view.series.points(name)):
+        return []  # without a negative immunofixation there is no complete response
+    found = assessed(view)
+    first = next((item.at for item in found if item.confirmed is Category.CR_LAB), None)
+    if first is None:
+        return []
+    met, clone, judgements = criteria_met(view), original(view), []
+    last: _Open | None = None
+    for at in (time for time in draws(view, met) if time > first):
+        seen = signs(view, clone, at, met.get(at, ()))
+        judgement, last = _judge(at, remission(view, found, at), last, seen)
+        judgements += [judgement] if judgement else []
+    return judgements
+
+
+def _judge(
+    at: datetime, since: datetime | None, last: _Open | None, seen: Sequence[Sign]
+) -> tuple[Judgement | None, _Open | None]:
+    """The draw's judgement, and what stays open after it."""
+    if not seen:
+        return None, last
+    if since is None:  # a new line of therapy
+        return _told(at, seen, fact("complete_response_confirmed", Truth.FALSE), Truth.FALSE, None), None
+    truth = any_true([sign.truth for sign in seen])
+    node = any_of(*(sign.node for sign in seen), name="cr_lost")
+    if truth is Truth.FALSE and last is not None and not last.names <= {sign.name for sign in seen}:
+        return None, last  # what showed the clone was not looked at
+    if truth is not Truth.TRUE:
+        return _told(at, seen, node, truth, since), last if truth is Truth.INDETERMINATE else None
+    now = _opened(last, seen, node)
+    whole = all_of(last.node, node, name="cr_lost") if now.confirmed and last else node
+    return _told(at, seen, whole, truth, since, confirmed=now.confirmed), now
+
+
+def _opened(last: _Open | None, seen: Sequence[Sign], node: Node) -> _Open:
+    """Confirmed by another sample than the one before, or by the marrow, which needs no confirmation (relapse 2)."""
+    shows = [sign for sign in seen if sign.truth is Truth.TRUE]
+    point = next((sign.point for sign in shows if sign.point is not None), None)
+    marrow = any(sign.point is None for sign in shows)
+    again = last is not None and (last.confirmed or _other_sample(last.point, point))
+    return _Open(names=frozenset(sign.name for sign in shows), point=point, node=node, confirmed=marrow or again)
+
+
+def _other_sample(before: Point | None, now: Point | None) -> bool:
+    if before is None or now is None:
+        return True
+    return not now.result.specimen or now.result.specimen != before.result.specimen
+
+
+def _told(
+    at: datetime, seen: Sequence[Sign], node: Node, truth: Truth, since: datetime | None, *, confirmed: bool = False
+) -> Judgement:
+    sign = next((s for s in seen if s.truth is truth), seen[0])
+    point = sign.point
+    met = truth is Truth.TRUE
+    return Judgement(
+        at=at,
+        slot=point.result.slot if point else f"{sign.name}@{at:%Y-%m-%dT%H:%M:%SZ}",
+        truth=truth,
+        node=node,
+        level=("CR_LOST" if confirmed else "CR_LOST_POSSIBLE") if met else "",
+        severity=(Severity.LOW if confirmed else Severity.INFO) if met else None,
+        clears={Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE}.get(truth, Truth.INDETERMINATE),
+        analyte=point.result.analyte if point else "",
+        value=shown(point) if point else None,
+        unit=point.result.unit if point else "%",
+        flags=_flags(point, seen) if met else (),
+        missing=("sife",) if truth is Truth.INDETERMINATE else (),
+        possible=(Severity.LOW,) if truth is Truth.INDETERMINATE else (),
+        facts=_facts(seen, since) if met else {},
+    )
+
+
+def _flags(point: Point | None, seen: Sequence[Sign]) -> tuple[str, ...]:
+    own = [s.interference.lower() for s in seen if s.interference is not Interference.NONE]
+    return tuple(sorted({*(point.flags if point else ()), *own}))
+
+
+def _facts(seen: Sequence[Sign], since: datetime | None) -> dict[str, str]:
+    signs_seen = " ".join(sorted({sign.name for sign in seen if sign.truth is Truth.TRUE}))
+    return {"signs": signs_seen} | ({"cr_date": since.date().isoformat()} if since else {})
+
+
+RULE = Rule(
+    name="CR_LOST",
+    family="relapse",
+    inputs=frozenset({"sife", "uife", "mspike", "umprot", "flck", "flcl"}),
+    judge=judge,
+    delivery="working_hours",
+)
