@@ -7,7 +7,8 @@ delta checks say of the draw is noted on every alert it decides: fact `delta_che
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -28,16 +29,21 @@ LIGHT_CHAINS = frozenset({"flck", "flcl", "flc_ratio"})
 
 def complete(view: View, judgement: Judgement) -> Judgement:
     """The judgement with the facts above."""
-    shown = view.series.at(judgement.analyte, judgement.at)
+    shown = view.series.at(judgement.analyte, taken_at(judgement.facts) or judgement.at)
     deciding = shown or _of_slot(view, judgement)
     facts = {**_of_sample(deciding), **_bound(shown), **_change(view, judgement, shown), **judgement.facts}
     noted = msgspec.structs.replace(judgement, facts=facts)
     return noted if deciding is None else _with_delta_checks(view, noted)
 
 
+def taken_at(facts: Mapping[str, str]) -> datetime | None:
+    """Collection time of the value shown where it is not the deciding sample's: an organ finding, a verdict."""
+    return datetime.fromisoformat(facts["value_at"]) if "value_at" in facts else None
+
+
 def _with_delta_checks(view: View, judgement: Judgement) -> Judgement:
     """The alert of the mismatch itself says it in its own words."""
-    draw = checked(view, judgement.at)
+    draw = checked(view, judgement.sampled_at or judgement.at)
     if draw.action == "NONE" or judgement.level == "SPECIMEN_MISMATCH":
         return judgement
     flags = tuple(sorted({*judgement.flags, _NOTES[draw.action]}))
@@ -78,11 +84,11 @@ def _change(view: View, judgement: Judgement, shown: Point | None) -> dict[str, 
     """Against the final, exact value of the same analyte that was taken last before; a measured 0 is a value."""
     if shown is None or judgement.value is None or "change" in judgement.facts:
         return {}
-    earlier = view.series.last_before(judgement.analyte, judgement.at)
+    earlier = view.series.last_before(judgement.analyte, shown.at)
     before = next((p for p in earlier if p.interval.exact is not None and comparable(p, shown)), None)
     if before is None or before.interval.exact is None:
         return {}
     return {
         "change": str(judgement.value - before.interval.exact),
-        "change_hours": span_hours(judgement.at - before.at),
+        "change_hours": span_hours(shown.at - before.at),
     }

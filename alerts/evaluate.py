@@ -105,7 +105,7 @@ def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:
         analyte=last.analyte,
         value=last.value,
         unit=last.unit,
-        sampled_at=last.at,
+        sampled_at=last.sampled_at or last.at,
         delivery=_delivery(rule, grade.severity),
         summary=summaries(rule.name, episode),
         reasons=last.node,

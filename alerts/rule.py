@@ -66,6 +66,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """When INDETERMINATE: analytes or facts whose absence left it open."""
     possible: tuple[Severity, ...] = ()
     """When INDETERMINATE: severities it could have."""
+    sampled_at: datetime | None = None
+    """Of the deciding sample, where none was taken at `at` itself: a clinician's verdict."""
     facts: dict[str, str] = {}
     """What the wording needs beyond the headline, as plain text values: `basis`, `ratio`, `nadir`, `equation`."""
 

@@ -188,8 +188,19 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
         value=step.reading.headline if step.reading.component != "dflc" else point.result.value,
         unit=point.result.unit,
         flags=_flags(ladder, point),
-        facts=facts(held, list(ladder.held.values()), modifiers),
+        sampled_at=None if met or organs else _decided_at(held),
+        facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at),
     )
+
+
+def _decided_at(held: Held) -> datetime:
+    """Of a verdict: the later of the sample and the organ finding it is about."""
+    return max([held.met.reading.at, *([held.organ.at] if held.organ else [])])
+
+
+def _value_at(point: Point, at: datetime) -> dict[str, str]:
+    """When the value shown was taken, where an organ finding or a verdict decided at another time."""
+    return {} if point.at == at else {"value_at": point.at.isoformat()}
 
 
 def _leading(ladder: Ladder, met: Sequence[Step]) -> Held:

@@ -3,7 +3,8 @@
 How a rule gets its words: the label is `analyte.<analyte>`, then `with.<rule>` filled from the facts, then
 `level.<level>` (else `rule.<rule>`), then the notes `flag.<flag>` for the flags that have one. A rule without any of
 these still reads well by analyte, value and time. Never a diagnosis. Facts of the engine: `change`, `change_hours`,
-`offset`, `bound`; `label` names the finding by another analyte, `last_at` shows another sample's time.
+`offset`, `bound`; `label` names the finding by another analyte, `last_at` shows another sample's time,
+`value_at` that of the value where a later sample or a verdict decided.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _request(rule: str, last: Judgement, language: Language) -> str:
 def _sample(last: Judgement, language: Language) -> str:
     """When it was taken; of a test that is late the last one there is."""
     offset, earlier = int(last.facts.get("offset", "0")), last.facts.get("last_at", "")
-    at = datetime.fromisoformat(earlier) if earlier else last.at
+    other = earlier or last.facts.get("value_at", "")
+    at = datetime.fromisoformat(other) if other else last.at
     when = figures.moment(at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
     return catalogue(language).text("last_sample" if earlier else "sample", when=when)
 

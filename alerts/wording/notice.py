@@ -6,6 +6,7 @@ laboratory, not as another patient's (behaviour 4).
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from alerts.alert import AlertState
@@ -17,15 +18,21 @@ from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 
 def notices(before: AlertState, ending: Ending, series: Series) -> dict[str, str]:
     """`en` and `sl`, under 140 characters, without an identifier. `series` is the present one."""
-    now = series.at(before.analyte, before.sampled_at)
+    now = series.at(before.analyte, _taken_at(before))
     return {language: _notice(before, ending, now, series, language) for language in LANGUAGES}
 
 
 def _notice(before: AlertState, ending: Ending, now: Point | None, series: Series, language: Language) -> str:
     words = catalogue(language)
-    when = figures.moment(before.sampled_at, int(before.facts.get("offset", "0")), language)
+    when = figures.moment(_taken_at(before), int(before.facts.get("offset", "0")), language)
     parts = [_what_happened(before, ending, now, series, language), words.text("sample", when=when)]
     return ", ".join(parts)
+
+
+def _taken_at(before: AlertState) -> datetime:
+    """Of the value that was shown."""
+    other = before.facts.get("value_at")
+    return datetime.fromisoformat(other) if other else before.sampled_at
 
 
 def _what_happened(before: AlertState, ending: Ending, now: Point | None, series: Series, language: Language) -> str:

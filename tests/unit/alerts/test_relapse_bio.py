@@ -11,6 +11,7 @@ from alerts.evaluate import evaluate
 from alerts.logic import Truth
 from alerts.rules import bio
 from alerts.severity import Severity
+from alerts.wording.notice import notices
 from tests.builders import context, days, fact, judge, result, view
 from tests.unit.alerts.relapse import bio_alerts, day, light, of_type, series, serum, state
 
@@ -119,6 +120,36 @@ def test_a_modifier_of_unknown_name_raises_nothing() -> None:
     assert alert.severity is Severity.MEDIUM
     (alert,) = bio_alerts(serum(STORY), known=of_type("SERUM", fact("modifier", value="high_organ_risk")))
     assert alert.severity is Severity.HIGH
+
+
+@pytest.mark.parametrize("said", ["en", "sl"])
+def test_a_verdict_is_told_with_the_time_of_the_sample_not_its_own(said: str) -> None:
+    """Sample on day 84 (24 May), organ finding on day 86, verdict on day 90 (30 May)."""
+    organ = [result("hb", "95", days(86))]
+    known = of_type("SERUM", fact("verdict", days(90), code="CLIN_RELAPSE"))
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), organ, known=known)
+    assert (alert.level, day(alert.regraded_at), day(alert.sampled_at)) == ("CLIN_RELAPSE", "90", "86")
+    assert ("24 May 08:00" if said == "en" else "24. 5. ob 08:00") in alert.summary[said]
+    assert "30" not in alert.summary[said]
+    assert alert.facts["value_at"] == days(84).isoformat()
+
+
+def test_beside_an_organ_finding_the_value_keeps_its_own_time_and_change() -> None:
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), [result("hb", "95", days(86))])
+    assert (alert.level, day(alert.sampled_at)) == ("CLIN_POSSIBLE", "86")
+    assert "24 May 08:00" in alert.summary["en"]
+    assert (alert.facts["change"], alert.facts["change_hours"]) == ("5.1", "672.0")
+    (plain,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"))
+    assert "value_at" not in plain.facts
+
+
+def test_a_withdrawn_value_is_found_by_the_time_of_the_value() -> None:
+    before = view(serum("0:40 28:8 56:8 84:13.1"), result("hb", "95", days(86)))
+    (alert,) = (a for a in evaluate(before, (bio.RULE,)).alerts)
+    corrected = result("mspike", "9.4", days(84), slot="mspike@84#03", status="C", version=days(90))
+    told = notices(alert, "retracted", before.series.merge([corrected]))["en"]
+    assert "9.4" in told
+    assert "24 May" in told
 
 
 def test_a_verdict_ends_with_its_episode() -> None:
