@@ -176,6 +176,7 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
     step, point = held.met, held.met.reading.point
     modifiers = _modifiers(view, at)
     level = ladder.level
+    quiet = {} if met or organs else {"change": ""}  # a verdict is about the rise over the lowest value
     return Judgement(
         at=at,
         slot=point.result.slot if met or not organs else organs[0].slot,
@@ -189,7 +190,7 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
         unit=point.result.unit,
         flags=_flags(ladder, point),
         sampled_at=None if met or organs else _decided_at(held),
-        facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at),
+        facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at) | quiet,
     )
 
 
