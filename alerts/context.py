@@ -34,6 +34,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, kind: str) -> Sequence[Fact]:
         """Facts of one kind, oldest first; those without a start come first."""
         found = [fact for fact in self.facts if fact.kind == kind]
+        if len(found) <= 1:
+            return found
         return sorted(found, key=lambda f: (f.start is not None, f.start or datetime.min, f.code, f.value))  # noqa: DTZ901 - never compared with an aware time: the first item of the key differs
 
     def active(self, kind: str, at: datetime) -> Sequence[Fact]:

@@ -12,6 +12,8 @@ _MINUS_INFINITY, _INFINITY = Decimal("-Infinity"), Decimal("Infinity")
 
 def ratio(numerator: Interval, denominator: Interval) -> Interval:
     """Every quotient that is possible; a divisor that may be zero leaves the upper end open to infinity."""
+    if _exact(numerator) and _exact(denominator) and denominator.low > 0:
+        return Interval.exactly(numerator.low / denominator.low)
     unbounded = numerator.high is None or denominator.low <= 0
     top = denominator.high
     low = Decimal(0) if top is None or top == 0 else numerator.low / top
@@ -26,13 +28,22 @@ def ratio(numerator: Interval, denominator: Interval) -> Interval:
 
 def difference(first: Interval, second: Interval) -> Interval:
     """Every value that `first - second` may have."""
+    if _exact(first) and _exact(second):
+        return Interval.exactly(first.low - second.low)
     low = _MINUS_INFINITY if second.high is None else first.low - second.high
     high = None if first.high is None else first.high - second.low
     return Interval(low, high, first.low_closed and second.high_closed, first.high_closed and second.low_closed)
 
 
+def _exact(known: Interval) -> bool:
+    """One number at both ends; what is not seen at a glance goes the long way to the same end."""
+    return known.low is known.high and known.low_closed and known.high_closed
+
+
 def lowest(values: Sequence[Interval]) -> Interval:
     """The minimum of the quantities; at least one must be given."""
+    if len(values) == 1 and values[0].high is not None:
+        return values[0]
     low, open_low = min((v.low, not v.low_closed) for v in values)
     tops = [(v.high, v.high_closed) for v in values if v.high is not None]
     high, high_closed = min(tops) if tops else (None, False)
@@ -41,6 +52,8 @@ def lowest(values: Sequence[Interval]) -> Interval:
 
 def highest(values: Sequence[Interval]) -> Interval:
     """The maximum of the quantities; at least one must be given."""
+    if len(values) == 1 and values[0].high is not None:
+        return values[0]
     low, open_low = max((v.low, not v.low_closed) for v in values)
     if any(v.high is None for v in values):
         return Interval(low, None, not open_low, high_closed=False)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from operator import attrgetter
 from typing import Literal, cast
 
 import msgspec
@@ -134,7 +135,7 @@ def _history(view: View, point: Point) -> _History:
     close = [p for p in week if at - p.at <= span]
     near_by_day = [p for p in week if at - p.at <= span + timedelta(hours=24)]
     undated = "date_only" in point.flags
-    year = sorted(earlier[: len(earlier) - len(week)], key=_low)
+    year = sorted(earlier[: len(earlier) - len(week)], key=attrgetter("result.interval.low"))
     return _History(
         recent=() if undated else tuple(p for p in close if "date_only" not in p.flags),
         week=week,
@@ -143,10 +144,6 @@ def _history(view: View, point: Point) -> _History:
         lowest_of_week=lowest([p.interval for p in week]) if week else None,
         median_of_year=median([p.interval for p in year]) if year else None,
     )
-
-
-def _low(point: Point) -> Decimal:
-    return point.interval.low
 
 
 def _stage(view: View, point: Point, history: _History) -> Aki:

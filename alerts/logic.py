@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from operator import ge, gt, le, lt
 from typing import Literal
 
 import msgspec
@@ -57,6 +58,9 @@ def negate(value: Truth) -> Truth:
     return TRUE if value is FALSE else INDETERMINATE
 
 
+_COMPARISON = {">": gt, ">=": ge, "<": lt, "<=": le}
+
+
 class Interval(msgspec.Struct, frozen=True):
     """A quantity known exactly (both ends equal and closed) or between two ends; `high` None is infinite."""
 
@@ -77,6 +81,8 @@ class Interval(msgspec.Struct, frozen=True):
 
     def test(self, operator: Operator, limit: Decimal) -> Truth:
         """Compare every value of the interval with `limit`, in the same unit."""
+        if self.low is self.high and self.low_closed and self.high_closed:  # an exact number, as nearly always
+            return TRUE if _COMPARISON[operator](self.low, limit) else FALSE
         if operator == ">":
             return _above(self, limit, strict=True)
         if operator == ">=":

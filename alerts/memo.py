@@ -5,7 +5,7 @@ Equal to `evaluate` for the same view (property-tested). A rule that is no `Walk
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,12 +63,14 @@ def _afresh(view: View, rule: Rule, said: Iterable[Judgement], known: Memo, sinc
     )
 
 
-def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: tuple[int, Iterable[Step]]) -> Memo:
+def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: tuple[int, Sequence[Step]]) -> Memo:
     """From the steps that are as they were, and those that follow."""
     kept, fresh = found
-    steps = (*known.steps[:kept], *(_as_they_may_stand(view, fresh)))
-    if kept and kept == len(steps) == len(known.steps):
+    if view.series.preliminary_analytes:
+        fresh = [_as_it_may_stand(view, step) for step in fresh]
+    if kept and not fresh and kept == len(known.steps):
         return known
+    steps = (*known.steps[:kept], *fresh)
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
     folds = settled(steps, steps[-1].at) if steps else 0
     clearing = _clearing(view, rule)
@@ -95,11 +97,6 @@ def _told(
     before = known.episodes[:done]
     later = tuple(told_apart(whole.episodes[done:], before))
     return (*before, *later), (*known.alerts[:done], *_alerts(view, rule, later, known, since))
-
-
-def _as_they_may_stand(view: View, steps: Iterable[Step]) -> Iterable[Step]:
-    """Nothing to look at while no value is preliminary."""
-    return (_as_it_may_stand(view, step) for step in steps) if view.series.preliminary_analytes else steps
 
 
 def _as_it_may_stand(view: View, step: Step) -> Step:

@@ -121,6 +121,8 @@ class Series:
             return points
         if points[-1].at <= time:
             return ()
+        if len(points) == 1 or points[-2].at <= time:
+            return points[-1:]
         return points[bisect_right(points, time, key=_time) :]
 
     def since(self, analyte: str, time: datetime | None) -> Sequence[Point]:

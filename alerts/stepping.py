@@ -7,7 +7,7 @@ a changed sample can reach; a property test shows that both are equal.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,12 @@ class Step(msgspec.Struct, frozen=True):
 
 def settled(steps: Sequence[Step], since: datetime | None) -> int:
     """How many of the steps, from the first on, a change from `since` on cannot reach."""
-    return 0 if since is None else bisect_left(steps, since, key=_until)
+    if since is None or not steps:
+        return 0
+    number = len(steps)
+    if steps[-1].until < since:  # mostly a sample is newer than all
+        return number
+    return number - 1 if number == 1 or steps[-2].until < since else bisect_left(steps, since, key=_until)
 
 
 def up_to(items: Sequence[Any], since: datetime | None, key: Callable[[Any], datetime] = _at) -> int:
@@ -72,19 +77,24 @@ class Walk:
         """All judgements of the patient in collection order."""
         return [step.judgement for step in self.onward(view) if step.judgement is not None]
 
-    def onward(self, view: View, last: Step | None = None, to: datetime | None = None) -> Iterator[Step]:
+    def onward(self, view: View, last: Step | None = None, to: datetime | None = None) -> list[Step]:
         """The steps after `last` (from the start when None), up to and with `to`."""
         state, until = (last.state, last.until) if last else (self._start, None)
+        steps = []
         for at in self._times(view, last.at if last else None, to):
             state, judgement = self._step(view, at, state)
             own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
             until = own if until is None or own > until else until
-            yield Step(at, state, judgement, until)
+            steps.append(Step(at, state, judgement, until))
+        return steps
 
     def _times(self, view: View, after: datetime | None, to: datetime | None) -> Iterable[datetime]:
-        found = [taken for name in self._triggers if (taken := view.series.after(name, after))]
-        times = [point.at for taken in found for point in taken if to is None or point.at <= to]
-        return sorted(set(times)) if len(found) > 1 else times
+        after_it = view.series.after
+        found = [taken for name in self._triggers if (taken := after_it(name, after))]
+        times = [point.at for taken in found for point in taken]
+        if to is not None:
+            times = [at for at in times if at <= to]
+        return sorted(set(times)) if len(times) > 1 and len(found) > 1 else times
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,8 @@ class _Measured(msgspec.Struct, frozen=True):
     def onward(self, taken: Sequence[T], since: datetime | None, met: Callable[[T], bool]) -> _Measured:
         """With what was taken from `since` on; the rest is as it was."""
         same: int = up_to(self.items, since, _time)
+        if same == len(self.items) == len(taken):
+            return self
         items = (*self.items[:same], *((one.at, met(one)) for one in taken[same:]))
         held = self.first is not None and since is not None and self.first < since
         return _Measured(items, self.first if held else next((at for at, ok in items[same:] if ok), None))
