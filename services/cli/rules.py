@@ -14,8 +14,10 @@ from alerts.thresholds import Pack
 from alerts.wording.catalogue import Language
 from services.cli import rules_standing
 from services.cli.pack_file import RULES_OPTION, pack_in, pack_of
+from services.cli.rules_activation import activate
 from services.cli.rules_approval import approve, checklist
 from services.cli.rules_page import markdown, plain
+from services.cli.rules_review import review
 from services.cli.rules_standing import Known
 from services.cli.rules_switch import off, on
 from services.cli.running import DATA_DIR, settings_of
@@ -57,5 +59,5 @@ def _pack(known: Known) -> Pack:
     return msgspec.structs.replace(pack, status=known.standing.status) if known.standing else pack
 
 
-for _part in (checklist, approve, off, on):
+for _part in (checklist, approve, off, on, activate, review):
     command.add_command(_part)

@@ -10,6 +10,7 @@ import asyncio
 import signal
 from contextlib import suppress
 
+from services.clock.catching_up import CatchingUp
 from services.clock.heartbeats import Heartbeats
 from services.clock.settings import ClockSettings
 from services.clock.silence import Silence
@@ -32,12 +33,13 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
     ledger = open_ledger(settings, nowhere)
     timers = Timers(settings.database, clock, every=own.poll, actions={FUTURE_COLLECTION: ledger.retaker()})
+    rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
 
     def ready() -> dict[str, str]:
-        return heartbeats.wrong() | timers.wrong() | silence.wrong()
+        return heartbeats.wrong() | timers.wrong() | silence.wrong() | rules.wrong()
 
     with Probes(settings.metrics_bind, settings.metrics_port, ready=ready):
-        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence)]
+        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence, rules)]
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -45,6 +47,7 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
             with suppress(asyncio.CancelledError):
                 await task
         await timers.close()
+        await rules.close()
 
 
 async def _main() -> None:

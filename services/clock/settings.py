@@ -12,3 +12,5 @@ class ClockSettings(BaseSettings):
 
     heartbeat: float = 10.0
     poll: float = 1.0
+    rules: float = 5.0
+    """How often it looks whether other rules came into force."""

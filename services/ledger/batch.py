@@ -18,6 +18,7 @@ from schemas.patient_event import Heartbeat, PatientMerge, Refused
 from services.ledger import burying, governing, merging, offsets, patients, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
+from services.ledger.catching_up import CatchUp
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, Unavailable
 from services.ledger.evaluating import Rules
 from services.ledger.incoming import Incoming, read
@@ -84,6 +85,10 @@ class Ledger:
     def retaker(self) -> Retaker:
         """The same rules, site, channels and log for the timer of held results, on whatever connection that has."""
         return Retaker(self._site, self._teller, self._journal, self._rules)
+
+    def catch_up(self) -> CatchUp:
+        """The same for persons who were last judged by other rules than are in force."""
+        return CatchUp(self._site, self._teller, self._journal, self._rules)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""

@@ -16,7 +16,7 @@ from alerts.evaluate import evaluate
 from alerts.rule import View
 from alerts.rules import RULES
 from alerts.series import Series
-from alerts.thresholds import Pack
+from alerts.thresholds import Pack, load
 from services.ledger import patients, stored
 from services.ledger.comparing import encode
 from services.ledger.describing import Held, line
@@ -33,6 +33,11 @@ WHERE id = ANY(%s)
 _HELD: LiteralString = """
 SELECT patient_id, event_id::text, segment, reason, code, value, unit, slot FROM quarantine
 WHERE closed_at IS NULL AND (patient_id = ANY(%s) OR (%s AND patient_id IS NULL))
+"""
+
+
+_PACKS: LiteralString = """
+SELECT fingerprint, content FROM rule_pack WHERE fingerprint IN (SELECT DISTINCT rule_pack FROM patient)
 """
 
 
@@ -90,9 +95,13 @@ def nobody(pack: Pack, now: datetime | None = None) -> View:
 
 
 async def differences(conn: AsyncConnection[Any], zone: ZoneInfo, pack: Pack) -> AsyncIterator[Difference]:
-    """Derive every alert anew from the stored results and say where the stored ones differ. There must be none."""
+    """Derive every alert anew from the stored results and say where the stored ones differ. There must be none.
+
+    Each person by the pack their alerts were last derived by, `pack` where that is not on record.
+    """
+    packs = {mark: load(content) for mark, content in await (await conn.execute(_PACKS)).fetchall()}
     async for person in persons(conn, zone):
-        derived = evaluate(view(person, pack), RULES)
+        derived = evaluate(view(person, packs.get(person.rule_pack, pack)), RULES)
         for found in compare(person, derived.alerts, frozenset(derived.failed)):
             yield found
 

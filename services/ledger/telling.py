@@ -97,7 +97,7 @@ class Teller:
         writes.alerts[after.alert_id] = alert_row(
             after, self._site_version, cause.event_id, cause.received_at, rule_pack_status=status
         )
-        if cause.kind == "pack":
+        if cause.kind == "pack" and _reads_differently(change):
             writes.pack_changes.append(_pack_change(change, after, rules))
         writes.announcements.append((len(writes.journal), record))
         writes.journal.append(_entry(change, after, decision, cause, withheld, status))
@@ -146,6 +146,14 @@ def told(alert: StoredAlert, recipients: Recipients, *, draft: bool) -> StoredAl
         told_severity=str(alert.state.severity), told_value=alert.state.value, told_level=alert.state.level,
         told_analyte=alert.state.analyte, told_sampled_at=alert.state.sampled_at, told_draft=draft,
     )  # fmt: skip
+
+
+def _reads_differently(change: Change) -> bool:
+    """Not merely the name of the pack or the reasons' sources: something a person sees or is told by."""
+    if change.kind != "updated" or change.before is None or change.after is None:
+        return True
+    seen = ("level", "severity", "flags", "value", "unit", "summary")
+    return any(getattr(change.before.state, name) != getattr(change.after, name) for name in seen)
 
 
 def _pack_change(change: Change, after: StoredAlert, rules: Rules) -> tuple[Any, ...]:

@@ -73,7 +73,9 @@ class Hospital:
 
     def _run(self, work: Callable[[], Any]) -> None:
         async def once() -> None:
-            await work()
-            await self.ledger.close()
+            try:
+                await work()
+            finally:
+                await self.ledger.close()
 
         asyncio.run(once())
