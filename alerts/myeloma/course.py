@@ -27,6 +27,14 @@ State = dict[str, Any]
 """How a course stands after a reading, to be taken up again later; what it holds is replaced, never changed."""
 
 
+class _Apart(msgspec.Struct, frozen=True, kw_only=True):
+    """The series of one light-chain method while another is measured."""
+
+    line: int
+    nadir: Nadir | None
+    last: Tests | None
+
+
 class Course:
     """The fold; `take` takes readings in collection order."""
 
@@ -50,6 +58,7 @@ class Course:
         self._crossed = False
         self._rebased = False
         self._method = ""
+        self._apart: dict[str, _Apart] = {}
         self.__dict__.update(state or {})
 
     @property
@@ -58,12 +67,17 @@ class Course:
         return {name: value for name, value in self.__dict__.items() if name not in _GIVEN}
 
     def take(self, reading: Reading) -> Step | None:
-        """`step`, but a change of the light-chain method starts a new series (analytes 4)."""
-        method = reading.point.result.method
-        if reading.abnormal is not None and _differs(self._method, method):
-            self.rebase()
-        self._method = method or self._method
-        return self.step(reading)
+        """`step`, but each light-chain method is a series of its own (analytes 4).
+
+        Of a draw that several methods measured, the one that was followed so far speaks.
+        """
+        if reading.abnormal is None:
+            return self.step(reading)
+        first, *rest = sorted((reading, *reading.beside), key=lambda one: _differs(self._method, _method(one)))
+        for other in rest:
+            self._aside(other)
+        self._turn_to(_method(first))
+        return self.step(first)
 
     def step(self, reading: Reading) -> Step | None:
         """What this reading makes of it; None for one that says nothing (a baseline, a fall after plasma exchange)."""
@@ -78,6 +92,35 @@ class Course:
         self._nadir, self._last = self._nadir.add(reading), tests
         self._crossed, self._old = False, None
         return step
+
+    def _turn_to(self, method: str) -> None:
+        """The series of a method is taken up where it stood; one never seen begins with a baseline."""
+        if _differs(self._method, method):
+            here = _Apart(line=self._line, nadir=self._nadir, last=self._last)
+            known = self._apart.get(method.casefold())
+            self._apart = {**self._apart, self._method.casefold(): here}
+            self.rebase()
+            if known is not None:
+                self._nadir, self._last = self._today(known, self._line)
+        self._method = method or self._method
+
+    def _today(self, known: _Apart, line: int) -> tuple[Nadir | None, Tests | None]:
+        """Nadir and last sample of a series that was left, in the line of now."""
+        if known.line == line or known.nadir is None:
+            return known.nadir, known.last
+        return Nadir.start(known.nadir.previous), None
+
+    def _aside(self, reading: Reading) -> None:
+        """A draw that another method speaks for: baseline, nadir or first sample of its own series, and no step."""
+        line, key = line_of(self._starts, reading.at), _method(reading).casefold()
+        known = self._apart.get(key, _Apart(line=line, nadir=None, last=None))
+        nadir, last = self._today(known, line)
+        tests = self._tests(reading, nadir) if nadir else None
+        if tests is None or tests.basis or not reading.post_exchange:
+            last = tests
+        fresh = None if reading.post_exchange else Nadir.start(reading)
+        here = _Apart(line=line, nadir=nadir.add(reading) if nadir else fresh, last=last)
+        self._apart = {**self._apart, key: here}
 
     def rebase(self) -> None:
         """A new series: the next value is a baseline again. What is in force stays, the baseline says nothing of it."""
@@ -186,6 +229,7 @@ class Course:
             large=tests.large,
             node=_tree(tests, nodes, met=bool(basis)),
             nadir=old.nadir if old else tests.nadir,
+            series=self._method,
         )
 
     def _rung(self, tests: Tests) -> Rung:
@@ -210,6 +254,10 @@ class Course:
 def _below(floor: Decimal, lowest: Interval, value: Interval) -> bool:
     """The rise over the lowest value is certainly less than the floor."""
     return value.high is not None and value.high - lowest.low < floor
+
+
+def _method(reading: Reading) -> str:
+    return reading.point.result.method
 
 
 def _differs(known: str, method: str) -> bool:

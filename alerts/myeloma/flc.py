@@ -1,6 +1,6 @@
 """Serum free light chains: involved chain, ratio, difference (relapse 1, 6, 7; analytes 4).
 
-A change of method starts a new series, because platforms are not interchangeable (analytes 4).
+Platforms are not interchangeable: each method is a series of its own (analytes 4).
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from alerts.condition import Node, Quantity, compare
 from alerts.intervals import difference, ratio
 from alerts.logic import Interval, Truth
 from alerts.myeloma.readings import Reading, evaluable, one_a_specimen, post_exchange
+from alerts.result import Status
 from alerts.rule import View
 from alerts.series import Point
 from alerts.stepping import up_to
 from alerts.thresholds import Pack
+
+_PRELIMINARY = frozenset({Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL})
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +30,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
     kappa: Point
     lambda_: Point
+    beside: tuple[Pair, ...] = ()
+    """The same draw by other methods."""
 
     @property
     def at(self) -> datetime:
@@ -96,7 +101,26 @@ def _paired(view: View, kappas: Iterable[Point], lambdas: Sequence[Point]) -> It
             same = (p for p in reversed(lambdas) if specimen and p.result.specimen == specimen)
             partner = next(same, None)
         if partner is not None:
-            yield Pair(kappa=kappa, lambda_=partner)
+            yield _by_method(kappa, partner)
+
+
+def _by_method(kappa: Point, lambda_: Point) -> Pair:
+    """Both chains by one method where more than one measured the draw; what has no partner of its own is left out."""
+    lambdas = _alternatives(lambda_)
+    pairs = [Pair(kappa=one, lambda_=other) for one in _alternatives(kappa) if (other := _of_method(one, lambdas))]
+    first, *rest = pairs or [Pair(kappa=kappa, lambda_=lambda_)]
+    return msgspec.structs.replace(first, beside=tuple(rest)) if rest else first
+
+
+def _alternatives(point: Point) -> list[Point]:
+    """The first-ranked value, then the others of its time."""
+    others = (Point(at=point.at, result=other, flags=point.flags) for other in point.others)
+    return [point, *(other for other in others if other.result.status not in _PRELIMINARY and evaluable(other))]
+
+
+def _of_method(kappa: Point, lambdas: Sequence[Point]) -> Point | None:
+    same = (p for p in lambdas if p.result.method.casefold() == kappa.result.method.casefold())
+    return next(same, None)
 
 
 def unpaired(view: View, found: Sequence[Pair], since: datetime | None) -> list[tuple[Point, str]]:
@@ -162,4 +186,5 @@ def flc_reading(view: View, pair: Pair, chain: Chain, component: Literal["dflc",
         results=pair.results,
         post_exchange=post_exchange(view, pair.kappa.at),
         abnormal=pair.ratio,
+        beside=tuple(flc_reading(view, other, chain, component) for other in pair.beside),
     )

@@ -41,6 +41,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Within 72 h after plasma exchange: a rise counts, a fall says nothing and is never part of a nadir."""
     abnormal: Interval | None = None
     """Kappa/lambda ratio, for the light-chain components."""
+    beside: tuple[Reading, ...] = ()
+    """The same draw by other light-chain methods: series of their own."""
 
     @property
     def quantity(self) -> Quantity:

@@ -93,6 +93,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The rise over the lowest value may reach the component's smallest limit."""
     node: Node
     nadir: Nadir | None = None
+    series: str = ""
+    """Light-chain method whose series this is."""
 
 
 def is_true(node: Node | None) -> bool:

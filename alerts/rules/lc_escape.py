@@ -34,11 +34,14 @@ def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     serum = now.told["serum"].steps
     at = earliest(at, since)
 
-    def draws(last: Node | None) -> Iterator[Judged]:
+    def draws(before: dict[str, Node] | None) -> Iterator[Judged]:
+        last = before or {}  # of each method's series
         for step in now.told["dflc"].steps_since(at) if "dflc" in now.told else ():
-            judgement, node = _judge(view, now, step, last, _in_pd(serum, step.reading.at))
+            series = step.series.casefold()
+            last = {series: last[""]} if series and "" in last else last  # the method is named from now on
+            judgement, node = _judge(view, now, step, last.get(series), _in_pd(serum, step.reading.at))
             silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
-            last = last if silent else node
+            last = last if silent else {**last, series: node}
             yield from steps_at(step.reading.at, last, [judgement])
 
     return known.onward(at, draws, now)
