@@ -14,7 +14,7 @@ import msgspec
 from alerts.thresholds import Pack
 from schemas.patient_event import Event, Heartbeat, Refused
 from services.cli.context_csv import ContextInvalid, read_context
-from services.cli.pack_file import RULES_OPTION, pack_of
+from services.cli.pack_file import RULES_OPTION, pack_in, pack_of
 from services.cli.running import settings_of
 from services.ledger import replaying
 from services.ledger.memory import Memory
@@ -22,7 +22,7 @@ from services.ledger.opening import load_site
 from services.mapping.site import Site
 from services.mapping.site_file import SiteInvalid
 from services.reading.formats import Format, UnreadableFile, read_file
-from services.shared import database
+from services.shared import database, rule_pack
 
 NEVER = "9999-12-31T00:00:00Z"
 """Reception of a message without any time of its own: no collection time is in its future."""
@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913 - one an option
     try:
         moment, known = _moment(now), load_site(site)
         lines = (
-            _stored(data_dir, known, pack, moment) if stored else
+            _stored(data_dir, known, pack if rules else None, moment) if stored else
             _files(files, form, context, Memory(known, now=moment, pack=pack), known, moment)
         )  # fmt: skip
         for line in lines:
@@ -108,11 +108,12 @@ def _received(event: Event, received_at: str) -> Event:
     return msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, received_at=received_at))
 
 
-def _stored(data_dir: Path | None, site: Site, pack: Pack, now: datetime | None) -> list[bytes]:
+def _stored(data_dir: Path | None, site: Site, pack: Pack | None, now: datetime | None) -> list[bytes]:
     return asyncio.run(_read_stored(settings_of(data_dir).database, site, pack, now))
 
 
-async def _read_stored(dsn: str, site: Site, pack: Pack, now: datetime | None) -> list[bytes]:
+async def _read_stored(dsn: str, site: Site, pack: Pack | None, now: datetime | None) -> list[bytes]:
     async with await database.connect(dsn, "evaluate") as conn:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return await replaying.lines(conn, site.zone, pack, now=now)
+        chosen = pack or pack_in((await rule_pack.read_in_force(conn))[0])
+        return await replaying.lines(conn, site.zone, chosen, now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
@@ -88,7 +89,7 @@ class Ledger:
 
     def catch_up(self) -> CatchUp:
         """The same for persons who were last judged by other rules than are in force."""
-        return CatchUp(self._site, self._teller, self._journal, self._rules)
+        return CatchUp(self._site, copy.copy(self._teller), self._journal, self._rules)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_the_preview_counts_and_what_only_the_pack_changes_is_reviewed(
     assert ask(database, "SELECT 1 FROM delivery") == []
     assert "0 differences" in rebuild()
     assert catch_up(hospital) == 0
+    printed = CliRunner().invoke(halo, ["evaluate", "--stored"]).output
+    assert {line["rule_pack"] for line in map(json.loads, printed.splitlines())} == {"made-up.2"}
 
 
 def test_the_review_list_is_worked_off_by_name(database: str, hospital: Hospital, stricter: Path) -> None:
