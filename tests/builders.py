@@ -121,7 +121,7 @@ def context(*facts: Fact, **known: Any) -> Context:
     return Context(facts=facts, **known)
 
 
-def fact(kind: str, start: datetime | None = None, end: datetime | None = None, **words: str) -> Fact:
+def fact(kind: str, start: datetime | None = None, end: datetime | None = None, **words: Any) -> Fact:
     """One dated entry of the context."""
     return Fact(kind=kind, start=start, end=end, **words)
 

@@ -26,7 +26,7 @@ from services.board.live import Live
 from services.board.pages import alerts, login, patients, ward
 from services.board.problems import answer
 from services.board.rest import alerts as rest_alerts
-from services.board.rest import context, events, stewards
+from services.board.rest import candidates, context, events, stewards
 from services.board.rest import patients as rest_patients
 from services.board.settings import BoardSettings
 from services.shared import database, log
@@ -48,6 +48,7 @@ def create_app(settings: BoardSettings) -> Litestar:
     """The application; its database connections live as long as it does."""
     api = Router("/api/v1", route_handlers=[
         *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *events.ROUTES, *context.ROUTES,
+        *candidates.ROUTES,
     ])  # fmt: skip
     return Litestar(
         route_handlers=[*PAGES, api, create_static_files_router(path="/static", directories=[STATIC])],

@@ -25,6 +25,8 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     place_at: datetime | None
     series_version: int
     incomplete: dict[str, str]
+    unwatched: str = ""
+    """Why nothing is sent of this patient: `not_enrolled`, `deceased`, `care_...`; empty when watched."""
 
     @property
     def name(self) -> str:

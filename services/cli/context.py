@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import click
 from rich.progress import Progress
@@ -14,10 +15,16 @@ from schemas.patient_event import ContextChange
 from services.cli.context_csv import ContextInvalid, read_context
 from services.cli.running import DATA_DIR, settings_of
 from services.cli.saying import Sayer
+from services.shared import database
+from services.shared.candidates import Listed, listed
 from services.shared.clock import SystemClock
 from services.shared.context_sending import ContextSender
 from services.shared.kafka import KafkaUnreachable
 
+_AUDIT: LiteralString = """
+INSERT INTO audit (who, action, patient_id, route)
+SELECT 'cli', 'read', p, 'halo context candidates' FROM unnest(%s::bigint[]) AS p
+"""
 AT_ONCE = 200
 """Changes on their way together; after each such step it is said how far it is."""
 
@@ -45,6 +52,27 @@ def take_file(file: Path, data_dir: Path | None) -> None:
     asyncio.run(_send(settings_of(data_dir).kafka, single))
     patients = len({event.patient.id for event in single})
     Sayer().say(f"lines {len(events)}, sent {len(single)}, doubles {len(events) - len(single)}, patients {patients}")
+
+
+@command.command("candidates")
+@DATA_DIR
+def show_candidates(data_dir: Path | None) -> None:
+    """Who is not enrolled and has an M-protein or an abnormal light chain ratio, the newest first; audited.
+
+    One line a finding: patient (opaque id), ward, finding, value, sample time. Enrol by a line of context
+    `enrolment,enrolled`, or take off the list by `enrolment,ended`.
+    """
+    for one in asyncio.run(_listed(settings_of(data_dir).database)):
+        value = f"{one.value} {one.unit}" if one.value is not None else "positive or a bound"
+        click.echo(f"{one.patient} {one.ward or '-'} {one.reason} {value} {one.collected_at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+async def _listed(dsn: str) -> list[Listed]:
+    async with await database.connect(dsn, "candidates") as conn:
+        found = await listed(conn)
+        people: list[int | None] = [*sorted({one.id for one in found})]
+        await conn.execute(_AUDIT, (people or [None],))
+        return found
 
 
 async def _send(bootstrap: str, events: Sequence[ContextChange]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from alerts.alert import AlertState
+from alerts.candidates import Candidate
 from alerts.context import Context
 from alerts.memo import Memo
 from alerts.result import Result
@@ -100,6 +101,8 @@ class Stored(msgspec.Struct, kw_only=True):
     """When the passing of time alone changes the alerts next, as the rules said last."""
     timer: datetime | None = None
     """When the stored timer fires that lets it pass; None without one."""
+    candidates: tuple[Candidate, ...] | None = None
+    """Findings that ask for enrolment, as last stored; None when not known."""
     memos: dict[str, Memo] = {}
     """What each rule said last, with the way there: only what a change reaches is asked again."""
 

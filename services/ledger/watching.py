@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from alerts import watching
+from alerts.candidates import candidates
 from alerts.result import Result
 from alerts.severity import Severity
+from alerts.thresholds import Pack
 from alerts.watching import Gate
 from schemas.patient_event import ContextChange, ContextEntry
 from services.ledger.closing import entry
@@ -36,9 +38,21 @@ def settle(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: 
     found = watching.gate(person.context, teller.watched, now)
     if found != person.unwatched:
         _turn(person, found, teller, writes, cause, now)
+    _list(person, rules.pack, writes, now)
     for alert in list(person.alerts.values()):
         if alert.withheld and not teller.gate(person, alert, now) and _is_due(alert):
             teller.tell_withheld(person, alert, cause, writes, rules)
+
+
+def _list(person: Stored, pack: Pack, writes: Writes, now: datetime) -> None:
+    """The findings of somebody not enrolled, for the list of candidates; none once enrolment was ended."""
+    listed = person.unwatched == "not_enrolled" and watching.said(person.context, "enrolment", now) != "ended"
+    found = candidates(person.series, pack) if listed else ()
+    if found != person.candidates and (found or person.candidates or person.candidates is None):
+        writes.candidates[person.root] = [
+            (person.root, c.reason, c.collected_at, c.result_id, c.value, c.unit) for c in found
+        ]
+    person.candidates = found
 
 
 def _is_due(alert: StoredAlert) -> bool:

@@ -93,6 +93,11 @@ DELIVERY = Bulk("delivery", {
     "recipient": "text", "change": "text", "reason": "text", "body": "bytea", "received_at": "timestamptz",
     "status": "text", "closed_for": "text",
 }, tail="ON CONFLICT (alert_id, alert_version, channel, recipient) DO NOTHING")  # fmt: skip
+CANDIDATE = Bulk("candidate", {
+    "patient_id": "int8", "reason": "text", "collected_at": "timestamptz", "result_id": "uuid", "value": "numeric",
+    "unit": "text",
+})  # fmt: skip
+_UNLIST: LiteralString = "DELETE FROM candidate WHERE patient_id = ANY(%s)"
 OUTBOX = Bulk("outbox", {"shard": "int4", "topic": "text", "key": "bytea", "value": "bytea", "headers": "jsonb"})
 PACK_CHANGE = Bulk("pack_change", {
     "alert_id": "uuid", "alert_version": "int4", "patient_id": "int8", "rule": "text", "kind": "text",
@@ -159,6 +164,8 @@ class Writes(msgspec.Struct, kw_only=True):
     people: dict[int, Row] = {}
     pack_changes: list[Row] = []
     """Alerts that changed only because of the rules: the review list."""
+    candidates: dict[int, list[Row]] = {}
+    """Per root all its findings that ask for enrolment; those listed before are replaced."""
     watch: dict[int, Row] = {}
     """Whether the patient is watched, where that changed."""
     closings: Closings = msgspec.field(default_factory=Closings)
@@ -176,6 +183,7 @@ class Writes(msgspec.Struct, kw_only=True):
         await _update(conn, _PATIENTS, self.patients.values())
         await _update(conn, _PEOPLE, self.people.values())
         await _update(conn, _WATCH, self.watch.values())
+        await self._list(conn)
         self.journal += await self.closings.close(conn)
         await timers.write(conn, self.lapses)
         done = await ALERT.run(conn, list(self.alerts.values()))
@@ -216,6 +224,11 @@ class Writes(msgspec.Struct, kw_only=True):
         placed = [row[0] for row in self.quarantine if row[QUARANTINE_SLOT]]
         if placed:
             await conn.execute(_ANSWERED, (placed,))
+
+    async def _list(self, conn: AsyncConnection[Any]) -> None:
+        if self.candidates:
+            await conn.execute(_UNLIST, (list(self.candidates),))
+            await CANDIDATE.run(conn, [row for rows in self.candidates.values() for row in rows])
 
     async def _notify(self, conn: AsyncConnection[Any]) -> None:
         heard = [name for name, rows in (("delivery", self.deliveries), ("outbox", self.outbox), ("live", self.live))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from alerts.deciding import Reason
 from alerts.watching import GATES
 from schemas.identity import event_id
 from schemas.patient_event import ContextEntry, Event
+from services.cli.app import halo
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
 from tests.real import events
@@ -290,3 +294,33 @@ async def test_a_time_nobody_can_read_is_a_dead_letter_and_the_next_event_goes_o
     await store.close()
     assert (outcome.dead_letters, outcome.events) == (1, 2)
     assert "'yesterday' is no time" in one(database, "SELECT reason FROM dead_letter")
+
+
+async def test_a_new_finding_of_who_is_not_enrolled_is_listed_until_enrolment(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed(listed(database, tmp_path))
+    await feed(events.report(1, {"hb": "120"}), events.report(2, {"mspike": "3"}, order="A"))
+    await feed(events.report(2, {"flck": "170", "flcl": "100"}, hours=1), events.report(3, {"mspike": "4"}, order="B"))
+    query = "SELECT p.sent_id, c.reason, c.value, c.unit FROM candidate AS c JOIN patient AS p ON p.id = c.patient_id ORDER BY 1, 2"
+    assert ask(database, query) == [
+        ("HOSP|2", "flc_ratio", Decimal("1.7000"), "{ratio}"), ("HOSP|2", "m_protein", Decimal(3), "g/L"),
+        ("HOSP|3", "m_protein", Decimal(4), "g/L"),
+    ]  # fmt: skip
+    await feed(events.report(3, {"mspike": "4"}, order="B", status="D", later=2))
+    assert [row[0] for row in ask(database, query)] == ["HOSP|2", "HOSP|2"], "withdrawn: it never was"
+    monkeypatch.setenv("HALO_DATABASE", database)
+    shown = (await shell()).output.splitlines()
+    assert [line.split()[1:5] for line in shown] == [
+        ["H2", "flc_ratio", "1.7000", "{ratio}"],
+        ["H2", "m_protein", "3", "g/L"],
+    ]
+    assert one(database, "SELECT count(*) FROM audit WHERE route = 'halo context candidates'") == 1
+    await feed(events.context_change(2, said("enrolment", "enrolled")))
+    await feed.close()
+    assert (await shell()).output == ""
+
+
+async def shell() -> Any:
+    """The command runs a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, halo, ["context", "candidates"], catch_exceptions=False)

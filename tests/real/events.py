@@ -29,7 +29,8 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
 LOINC = {
     "ca": ("17861-6", "mg/dL"), "ca_mmol": ("2000-8", "mmol/L"), "alb": ("1751-7", "g/dL"),
     "creat": ("14682-9", "umol/L"), "hb": ("718-7", "g/dL"), "k": ("2823-3", "mmol/L"),
-    "visc": ("3128-6", "mPa.s"), "mspike": ("33358-3", "g/L"),
+    "visc": ("3128-6", "mPa.s"), "mspike": ("33358-3", "g/L"), "flck": ("36916-5", "mg/L"),
+    "flcl": ("33944-0", "mg/L"),
 }  # fmt: skip
 
 

@@ -29,7 +29,8 @@ _ONE: LiteralString = _COLUMNS + "WHERE a.alert_id = %s"
 _LIST: LiteralString = (
     _COLUMNS
     + """
-WHERE (%(severity)s = '' OR a.severity = %(severity)s) AND (%(ward)s = '' OR p.ward = %(ward)s) AND CASE %(state)s
+WHERE p.unwatched <> 'not_enrolled'
+  AND (%(severity)s = '' OR a.severity = %(severity)s) AND (%(ward)s = '' OR p.ward = %(ward)s) AND CASE %(state)s
     WHEN 'open' THEN a.condition = 'active' AND a.response <> 'closed'
     WHEN 'unacknowledged' THEN a.condition = 'active' AND a.response = 'unacknowledged' AND a.severity <> 'INFO'
     WHEN 'all' THEN true ELSE a.condition = %(state)s END

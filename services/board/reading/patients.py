@@ -12,13 +12,15 @@ from services.board.records import PatientRow
 
 _COLUMNS: LiteralString = """
 SELECT p.id, p.public_id, p.family, p.given, p.birth_date, p.sex, p.ward, p.bed, p.place_at, p.series_version,
-       p.incomplete FROM patient AS p
+       p.incomplete, p.unwatched FROM patient AS p
 """
 _ROOT: LiteralString = " NOT EXISTS (SELECT FROM patient_alias AS a WHERE a.retired_id = p.id) "
+_WATCHED: LiteralString = " p.unwatched <> 'not_enrolled' AND "
+"""Who is not enrolled is on no board and no list; an id or a number still finds the person."""
 _BED: LiteralString = r"nullif(regexp_replace(p.bed, '\D', '', 'g'), '')::numeric, p.bed"
 """Bed 2 before bed 10."""
-_BY_WARD: LiteralString = _COLUMNS + "WHERE p.ward = %s AND" + _ROOT + "ORDER BY " + _BED + ", p.id"
-_ALL: LiteralString = _COLUMNS + "WHERE" + _ROOT + "ORDER BY p.ward, " + _BED + ", p.id LIMIT %s"
+_BY_WARD: LiteralString = _COLUMNS + "WHERE p.ward = %s AND" + _WATCHED + _ROOT + "ORDER BY " + _BED + ", p.id"
+_ALL: LiteralString = _COLUMNS + "WHERE" + _WATCHED + _ROOT + "ORDER BY p.ward, " + _BED + ", p.id LIMIT %s"
 _OF: LiteralString = """
 SELECT COALESCE(a.root_id, n.id) FROM patient AS n LEFT JOIN patient_alias AS a ON a.retired_id = n.id WHERE
 """
@@ -29,6 +31,9 @@ n.sent_id = %(number)s OR split_part(n.sent_id, '|', 2) = %(number)s
 OR n.identifiers @> jsonb_build_array(jsonb_build_object('value', %(number)s::text))
 """
 _BY_NUMBER: LiteralString = _COLUMNS + " WHERE p.id IN (" + _OF + _ANY_NUMBER + ") ORDER BY p.id LIMIT 20"
+_WARDS: LiteralString = """
+SELECT DISTINCT ward FROM patient WHERE ward <> '' AND unwatched <> 'not_enrolled' ORDER BY ward
+"""
 LISTED = 1000
 """Most patients a list shows."""
 
@@ -69,7 +74,7 @@ async def by_number(conn: AsyncConnection[Any], number: str) -> Sequence[Patient
 
 async def wards(conn: AsyncConnection[Any]) -> list[str]:
     """Names of the wards that anybody lies on."""
-    cursor = await conn.execute("SELECT DISTINCT ward FROM patient WHERE ward <> '' ORDER BY ward")
+    cursor = await conn.execute(_WARDS)
     return [str(ward) for (ward,) in await cursor.fetchall()]
 
 

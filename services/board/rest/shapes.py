@@ -59,6 +59,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     bed: str
     place_at: datetime | None
     incomplete: dict[str, str]
+    unwatched: str
+    """Why nothing is sent: `not_enrolled`, `deceased`, `care_palliative_no_bloods`, `care_moved`, `care_declined`."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
