@@ -50,7 +50,7 @@ def _nearest(node: Node, name: str) -> Without | None:
     leaf = next(stopping, None)
     if leaf is None or leaf.threshold is None:
         return None
-    return Without(name=name, operator=_operator(leaf), threshold=leaf.threshold, unit=leaf.unit)
+    return Without(name=name, operator=as_operator(leaf.operator), threshold=leaf.threshold, unit=leaf.unit)
 
 
 def _just_outside(leaf: Node) -> Interval:
@@ -75,9 +75,10 @@ def _truth(node: Node, name: str, value: Interval) -> Truth:
         return any_true([_truth(child, name, value) for child in node.children])
     if node.kind != "compare" or node.name != name or node.threshold is None:
         return node.truth
-    return value.test(_operator(node), node.threshold)
+    return value.test(as_operator(node.operator), node.threshold)
 
 
-def _operator(node: Node) -> Operator:
+def as_operator(text: str) -> Operator:
+    """The operator of a `compare` node; KeyError when it is none."""
     operators: dict[str, Operator] = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
-    return operators[node.operator]
+    return operators[text]

@@ -106,7 +106,7 @@ def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:
         value=last.value,
         unit=last.unit,
         sampled_at=last.sampled_at or last.at,
-        delivery=_delivery(rule, grade.severity),
+        delivery=_delivery(rule, grade.severity, last),
         summary=summaries(rule.name, episode),
         reasons=last.node,
         facts=last.facts,
@@ -114,8 +114,10 @@ def alert_of(view: View, rule: Rule, episode: Episode) -> AlertState:
     )
 
 
-def _delivery(rule: Rule, severity: Severity) -> Literal["now", "working_hours"]:
+def _delivery(rule: Rule, severity: Severity, last: Judgement) -> Literal["now", "working_hours"]:
     """CRITICAL at once whatever the rule, HIGH as the rule says, anything below in the morning (behaviour 4)."""
     if severity is Severity.CRITICAL:
+        return "now"
+    if severity is Severity.HIGH and rule.at_once is not None and rule.at_once(last):
         return "now"
     return rule.delivery if severity is Severity.HIGH else "working_hours"

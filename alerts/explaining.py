@@ -12,11 +12,11 @@ import msgspec
 from alerts.alert import AlertState
 from alerts.completing import SUSPECTED
 from alerts.condition import Node
-from alerts.counterfactual import Without, leaves, what_would_stop
+from alerts.counterfactual import Without, as_operator, leaves, what_would_stop
 from alerts.delta_checks import CHECKS
 from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
-from alerts.wording.figures import interval, measured
+from alerts.wording.figures import compared, measured
 
 PARTS = (
     "_against_accepted_baseline", "_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days",
@@ -83,7 +83,8 @@ def _sentence(leaf: Node, language: Language) -> str:
     source = f" ({leaf.source})" if leaf.source else ""
     if leaf.actual is None:
         return words.text("condition_unknown", name=name, operator=leaf.operator, threshold=limit) + source
-    actual, truth = interval(leaf.actual, leaf.unit, language), words.text(f"truth.{leaf.truth}")
+    actual = compared(leaf.actual, leaf.unit, language, as_operator(leaf.operator), leaf.threshold)
+    truth = words.text(f"truth.{leaf.truth}")
     sentence = words.text("condition", name=name, actual=actual, operator=leaf.operator, threshold=limit, truth=truth)
     return sentence + source
 

@@ -82,7 +82,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     judge: Callable[[View], list[Judgement]]
     """All judgements of the patient in collection order, a pure function of the view."""
     delivery: Literal["now", "working_hours"]
-    """Class of HIGH and below; CRITICAL is always `now` (behaviour 4)."""
+    """Class of HIGH; CRITICAL is always `now`, MEDIUM and below `working_hours` (behaviour 4)."""
+    at_once: Callable[[Judgement], bool] | None = None
+    """Which HIGH of a `working_hours` rule is `now` all the same."""
     timed: bool = False
     """Reads `as_of` and what the other rules say: asked after them, at every evaluation."""
 

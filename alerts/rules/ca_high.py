@@ -12,6 +12,7 @@ import msgspec
 from alerts.calcium_basis import Reading, Sample, earlier
 from alerts.calcium_judging import Grades, Side, judge, settled
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.counterfactual import leaves
 from alerts.intervals import difference, lowest
 from alerts.kidney import aki_stage_in_force
 from alerts.logic import Truth
@@ -78,6 +79,8 @@ def _low_total(view: View, reading: Reading) -> Node:
     return compare(reading.quantity, view.pack.limit("ca_low.high"))
 
 
+_AGGRAVATING = {"aki_stage_1_or_more": "with_aki", "calcium_rise_7_d": "fast_rise"}
+
 SIDE = Side(
     level="CA_HIGH",
     grades=_grades,
@@ -98,7 +101,7 @@ def _step(view: View, at: datetime, suppression: Suppression) -> tuple[Suppressi
 def _at_sample(view: View, sample: Sample) -> Judgement:
     judgement = judge(SIDE, view, sample)
     flags = {*judgement.flags, *_protein_flags(view, sample, judgement), *_kidney_unknown(judgement)}
-    return msgspec.structs.replace(judgement, flags=tuple(sorted(flags)))
+    return msgspec.structs.replace(judgement, flags=tuple(sorted(flags)), facts=judgement.facts | _why(judgement))
 
 
 def _protein_flags(view: View, sample: Sample, judgement: Judgement) -> set[str]:
@@ -116,6 +119,17 @@ def _kidney_unknown(judgement: Judgement) -> set[str]:
     """HIGH that would be CRITICAL with a kidney injury, and no creatinine to tell."""
     open_question = judgement.severity is Severity.HIGH and _has_unknown_kidney(judgement.node)
     return {"aki_unknown"} if open_question else set()
+
+
+def _why(judgement: Judgement) -> dict[str, str]:
+    """What makes a calcium above 3.0 CRITICAL where the number alone does not, for the headline."""
+    if judgement.severity is not Severity.CRITICAL:
+        return {}
+    met = [leaf for leaf in leaves(judgement.node) if leaf.truth is Truth.TRUE]
+    if any(leaf.limit in {"ca_high.severe", "ca_high.ionised_critical"} for leaf in met):
+        return {}
+    found = [why for name, why in _AGGRAVATING.items() if name in {leaf.name for leaf in met}]
+    return {"why": ",".join(found)} if found else {}
 
 
 def _has_unknown_kidney(node: Node) -> bool:

@@ -80,10 +80,16 @@ def _clears(view: View, point: Point) -> Truth:
     return Truth.INDETERMINATE if transfused and recovered is Truth.TRUE else recovered
 
 
+def _low(judgement: Judgement) -> bool:
+    """Below 80 it does not wait for the morning (behaviour 4)."""
+    return any(limb.limit == "hb_halo.high" and limb.truth is Truth.TRUE for limb in judgement.node.children)
+
+
 RULE = Rule(
     name="HB_HALO",
     family="anaemia",
     inputs=frozenset({"hb"}),
     judge=Walk(("hb",), _step, (), ahead=NOTHING_AHEAD),
-    delivery="now",
+    delivery="working_hours",
+    at_once=_low,
 )

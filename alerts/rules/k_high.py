@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alerts.chronic import beside
 from alerts.condition import Node, all_of, any_of, compare, graded
+from alerts.counterfactual import leaves
 from alerts.kidney import aki_stage_in_force
 from alerts.logic import Truth
 from alerts.potassium import Specimen, specimen_of, usable, use_of
@@ -18,6 +19,7 @@ from alerts.series import Point
 from alerts.severity import Severity
 
 SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH, "medium": Severity.MEDIUM}
+WITH_AKI = "k_high_with_aki"
 
 
 def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
@@ -27,7 +29,7 @@ def would_be(view: View, point: Point) -> tuple[Severity | None, Node]:
     met = {key for key, node in limits.items() if node.truth is Truth.TRUE}
     node = graded(limits.values(), "k_high")
     if "high" in met and aki is not None and aki.stage:
-        return Severity.CRITICAL, any_of(all_of(limits["high"], aki.node, name="k_high_with_aki"), node)
+        return Severity.CRITICAL, any_of(all_of(limits["high"], aki.node, name=WITH_AKI), node)
     return next((SEVERITY[key] for key in limits if key in met), None), node
 
 
@@ -66,8 +68,14 @@ def _judgement(
         flags=point.flags if met else (),
         missing=("k",) if unknown else (),
         possible=((severity,) if severity else (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)) if unknown else (),
-        facts={"haemolysed": "yes"} if met and state.haemolysed else {},
+        facts=_why(node) if met else {},
     )
+
+
+def _why(node: Node) -> dict[str, str]:
+    """What makes it CRITICAL where the number alone does not."""
+    alone = any(leaf.limit == "k_high.critical" and leaf.truth is Truth.TRUE for leaf in leaves(node))
+    return {"why": "with_aki"} if not alone and any(child.name == WITH_AKI for child in node.children) else {}
 
 
 def _clears(view: View, point: Point, state: Specimen) -> Truth:

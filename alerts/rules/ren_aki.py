@@ -49,7 +49,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         flags=_flags(aki, potassium, told),
         missing=(("adult",) if aki.suppressed == "not_adult" else ("creat",)) if open_question else (),
         possible=_possible(aki) if open_question else (),
-        facts=_facts(aki) | told if aki.stage else {},
+        facts=_facts(aki) | told | (_beside(potassium) if potassium and urgent else {}) if aki.stage else {},
     )
 
 
@@ -76,6 +76,12 @@ def _flags(aki: Aki, potassium: Node | None, told: dict[str, str]) -> tuple[str,
     uncertain = potassium is not None and potassium.truth is Truth.INDETERMINATE
     suppressed = [f"suppressed_{aki.suppressed}"] if aki.suppressed else []
     return tuple(sorted({*aki.flags, *suppressed, *note_flags(told), *(["potassium_not_usable"] if uncertain else [])}))
+
+
+def _beside(potassium: Node) -> dict[str, str]:
+    """The value that makes it CRITICAL, for the headline."""
+    exact = potassium.actual.exact if potassium.actual else None
+    return {} if exact is None else {"beside": f"k {exact} {potassium.unit}"}
 
 
 def _facts(aki: Aki) -> dict[str, str]:

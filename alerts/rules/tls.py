@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import combinations
 
 import msgspec
@@ -133,13 +134,29 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         clears=_clears(view, at, now[-1].at if now else None if start or not known.sure.met else known.sure.met.at)
         if node.truth is not Truth.INDETERMINATE
         else Truth.INDETERMINATE,
-        analyte=sample.result.analyte,
-        value=shown(sample),
+        analyte=_analyte(pair[-1]) if pair else sample.result.analyte,
+        value=_number(pair[-1]) if pair else shown(sample),
         unit=sample.result.unit,
         missing=_missing(start, pair) if node.truth is Truth.INDETERMINATE else (),
         possible=(Severity.CRITICAL,) if node.truth is Truth.INDETERMINATE else (),
-        facts={"criteria": ",".join(sorted({c.name for c in pair}))} if level else {},
+        facts=_facts(pair) if level else {},
     )
+
+
+def _analyte(criterion: _Criterion) -> str:
+    """Calcium is judged adjusted."""
+    return "ca_adj" if criterion.name == "ca" else criterion.name
+
+
+def _number(criterion: _Criterion) -> Decimal | None:
+    return criterion.node.actual.exact if criterion.node.actual else None
+
+
+def _facts(pair: Sequence[_Criterion]) -> dict[str, str]:
+    """Every criterion, and for the headline the values beside its own."""
+    known = [(c, number) for c in pair[:-1] if (number := _number(c)) is not None]
+    beside = ";".join(f"{_analyte(c)} {number} {c.point.result.unit}" for c, number in known)
+    return {"criteria": ",".join(sorted({c.name for c in pair}))} | ({"beside": beside} if beside else {})
 
 
 def _node(start: datetime | None, pair: Sequence[_Criterion]) -> Node:

@@ -8,12 +8,13 @@ from functools import lru_cache
 
 from babel.dates import format_date
 
-from alerts.logic import Interval
+from alerts.logic import Interval, Operator
 from alerts.wording.catalogue import Language, catalogue
 
 _SHOWN = Decimal("0.001")
 """Three decimals in a headline; the explanation shows every digit."""
 _COMPUTED = Decimal("0.000001")
+_HUNDREDTH = Decimal("0.01")
 _UNITS = {
     "umol/L": "µmol/L", "10*9/L": "x10^9/L", "mg/(24.h)": "mg/24 h", "mL/min/{1.73_m2}": "mL/min/1.73 m2",
     "{ratio}": "", "mPa.s": "mPa.s",
@@ -62,6 +63,16 @@ def interval(known: Interval, code: str, language: Language) -> str:
     if low <= 0:
         return ("≤ " if known.high_closed else "< ") + measured(high, code, language, exact=True)
     return f"{number(low, language, exact=True)} - {measured(high, code, language, exact=True)}"
+
+
+def compared(known: Interval, code: str, language: Language, operator: Operator, limit: Decimal) -> str:
+    """As `interval`, a computed number to two decimals wherever the comparison with the limit reads the same."""
+    if known.exact is not None:
+        short = known.exact.quantize(_HUNDREDTH, ROUND_HALF_UP)
+        computed = known.exact.as_tuple().exponent < _SHOWN.as_tuple().exponent  # type: ignore[operator]
+        if computed and Interval.exactly(short).test(operator, limit) is known.test(operator, limit):
+            return measured(short, code, language, exact=True)
+    return interval(known, code, language)
 
 
 def moment(at: datetime, offset: int, language: Language, *, date_only: bool = False) -> str:

@@ -68,8 +68,21 @@ def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     words, last = catalogue(language), episode.last
     flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_BEFORE_ALL.__ne__)]
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
+    why = [words.first(f"why.{reason}") for reason in last.facts.get("why", "").split(",")]
     ordered = (*flags[:1], level, *flags[1:]) if _BEFORE_ALL in last.flags else (level, *flags)
-    return [note for note in (*ordered, _request(rule, last, language)) if note]
+    return [note for note in (_beside(last, language), *why, *ordered, _request(rule, last, language)) if note]
+
+
+def _beside(last: Judgement, language: Language) -> str:
+    """Other values the finding rests on (`beside`: `k 6.3 mmol/L;urate 510 umol/L`), as `potassium 6.3 mmol/L`."""
+    values = (entry.split(" ", 2) for entry in last.facts.get("beside", "").split(";") if entry)
+    return ", ".join(_value(analyte, Decimal(number), unit, language) for analyte, number, unit in values)
+
+
+def _value(analyte: str, number: Decimal, unit: str, language: Language) -> str:
+    label = catalogue(language).first(f"analyte.{analyte}", default=analyte)
+    label = label[0].lower() + label[1:] if label[1:2].islower() else label
+    return f"{label} {figures.measured(number, unit, language)}"
 
 
 def _numbers(rule: str, last: Judgement, language: Language) -> str:
