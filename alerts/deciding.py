@@ -21,9 +21,10 @@ Cause = Literal["sample", "correction", "context", "pack"]
 """What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
 Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
-    "corrected_value", "retracted", "now_watched",
+    "corrected_value", "retracted", "now_watched", "hold_over",
     "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
     "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
+    "held_specimen", "held_and_over",
     "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined",
 ]  # fmt: skip
 _BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
@@ -79,6 +80,19 @@ def decide(  # noqa: PLR0911, PLR0913 - one line a reason reads best; what decid
     if change == "cleared" or alert.condition == "cleared":
         return _no("cleared_note")
     return _again(told, alert, change, now=now, cause=cause, snoozed=snoozed, pack=pack)
+
+
+def unless_held(decision: Decision, alert: AlertState, *, held: bool) -> Decision:
+    """Of a specimen in doubt nothing new goes out below CRITICAL; what those told before must hear does."""
+    stopped = held and decision.send and not decision.only_told and alert.severity is not Severity.CRITICAL
+    return _no("held_specimen") if stopped else decision
+
+
+def after_hold(decision: Decision, *, over: bool) -> Decision:
+    """What waited while the specimen was in doubt, now: told, unless the newest data do not bear it out."""
+    if not decision.send:
+        return decision
+    return _no("held_and_over") if over else _yes("hold_over", *decision.reasons)
 
 
 def _first(alert: AlertState, now: datetime, pack: Pack) -> Decision:

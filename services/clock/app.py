@@ -14,8 +14,9 @@ from services.clock.catching_up import CatchingUp
 from services.clock.heartbeats import Heartbeats
 from services.clock.settings import ClockSettings
 from services.clock.silence import Silence
-from services.clock.timers import Timers
+from services.clock.timers import Action, Timers
 from services.ledger.applying import FUTURE_COLLECTION
+from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
 from services.shared import log, metrics
@@ -32,7 +33,8 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     silence = Silence(open_lapses(settings), clock, every=own.poll, partitions=lambda: heartbeats.partitions)
     nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
     ledger = open_ledger(settings, nowhere)
-    timers = Timers(settings.database, clock, every=own.poll, actions={FUTURE_COLLECTION: ledger.retaker()})
+    actions: dict[str, Action] = {FUTURE_COLLECTION: ledger.retaker(), SPECIMEN_HOLD: ledger.releaser()}
+    timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
 
     def ready() -> dict[str, str]:

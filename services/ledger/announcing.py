@@ -30,7 +30,7 @@ def announce(
     )  # fmt: skip
 
 
-def for_channel(record: Alert, alert: StoredAlert, reason: str, before: StoredAlert | None) -> bytes:
+def for_channel(record: Alert, before: StoredAlert | None, alert: StoredAlert, reason: str) -> bytes:
     """What a channel is given: the record, what a person needs who is called, and what was said before.
 
     Of another patient's result (its value is gone from the state) nothing is repeated.

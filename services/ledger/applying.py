@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from alerts.result import Result
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context, watching
+from services.ledger import context, holding, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -109,7 +109,15 @@ class Work(msgspec.Struct, kw_only=True):
     def settle(self, person: Stored, cause: Cause) -> None:
         """After an event: who is not watched any more, or is again; `services.ledger.watching`."""
         watching.settle(person, self.teller, self.rules, self.writes, cause)
+        self.release(person, cause, datetime.now(UTC))
         self.touch(person)
+
+    def release(self, person: Stored, cause: Cause, now: datetime) -> None:
+        """What waited for a specimen in doubt and does not at `now`; `services.ledger.holding`."""
+        for alert in holding.waiting(person):
+            if holding.waits_until(person, alert, now) is None:
+                self.teller.release(person, alert, cause, self.writes, self.rules, now)
+                self.touch(person)
 
     def retake(self, event: LabReport, results: Iterable[Result], at: datetime) -> int:
         """Results of an event taken before that nothing holds back any more at `at`; how many of them are new."""
@@ -158,7 +166,8 @@ class Work(msgspec.Struct, kw_only=True):
             self.touch(person)
             self._set_timer(person)
         stored = [alert for person in persons for alert in person.alerts.values()]
-        for change in compare(stored, states, moved=moved):
+        changes = compare(stored, states, moved=moved)
+        for change in sorted(changes, key=holding.after_the_doubt):
             self._tell(persons, change, cause)
 
     def lapse(self, root: int, due_at: datetime) -> None:

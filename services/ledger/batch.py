@@ -27,6 +27,7 @@ from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
 from services.ledger.patients import Locked
 from services.ledger.record import Outcome, Record, StreamName
+from services.ledger.releasing import Releaser
 from services.ledger.retaking import Retaker
 from services.ledger.stored import Stored
 from services.ledger.telling import Teller
@@ -90,6 +91,10 @@ class Ledger:
     def catch_up(self) -> CatchUp:
         """The same for persons who were last judged by other rules than are in force."""
         return CatchUp(self._site, copy.copy(self._teller), self._journal, self._rules)
+
+    def releaser(self) -> Releaser:
+        """The same for the timer of alerts that wait because their specimen is in doubt."""
+        return Releaser(self._zone, self._teller, self._journal, self._rules)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""

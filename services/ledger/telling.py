@@ -10,8 +10,9 @@ import msgspec
 from alerts import deciding
 from alerts.deciding import Decision
 from alerts.watching import GATES, Gate, Watched, gate
+from schemas.alert import Alert
 from schemas.identity import stable_id
-from services.ledger import changing
+from services.ledger import changing, holding
 from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
 from services.ledger.deciding import decide, unless_stopped
@@ -59,7 +60,33 @@ class Teller:
         after, now = changing.apply(change, person.root, person.series, cause.received_at), datetime.now(UTC)
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,
                           pack=rules.pack, standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        after = holding.dated(change, after, now, rules.pack, history=cause.history)
+        if holding.in_vain(change):
+            decision = deciding.after_hold(decision, over=True)
+        after, decision = self._hold(person, after, decision, writes, now)
         return self._write(person, change, after, decision, cause, writes, rules)
+
+    def _hold(
+        self, person: Stored, after: StoredAlert, decision: Decision, writes: Writes, now: datetime
+    ) -> tuple[StoredAlert, Decision]:
+        """Of a specimen in doubt the alert waits, with a timer."""
+        until = holding.waits_until(person, after, now)
+        decision = deciding.unless_held(decision, after.state, held=until is not None)
+        after = holding.marked(after, decision, until)
+        if decision.reason == "held_specimen":
+            writes.timers.append(holding.timer_row(after))
+        return after, decision
+
+    def release(
+        self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules, now: datetime
+    ) -> None:
+        """What waited while its specimen was in doubt, now that it does not wait any more."""
+        change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
+        after = msgspec.structs.replace(alert, version=alert.version + 1, held_until=None)
+        decision = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
+                          standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        decision = deciding.after_hold(decision, over=holding.is_over(person.series, alert.state))
+        self._write(person, change, after, decision, cause, writes, rules)
 
     def gate(self, person: Stored, alert: StoredAlert, now: datetime) -> Gate:
         """Why nothing is sent of this alert; empty when the patient is watched."""
@@ -78,6 +105,7 @@ class Teller:
             kind="retracted" if ended else "updated", alert_id=alert.alert_id, before=alert, after=alert.state
         )
         after = msgspec.structs.replace(alert, version=alert.version + 1)
+        after, decision = self._hold(person, after, decision, writes, datetime.now(UTC))
         self._write(person, change, after, decision, cause, writes, rules)
 
     def _write(self, person: Stored, change: Change, after: StoredAlert, decision: Decision, cause: Cause,
@@ -90,7 +118,7 @@ class Teller:
         status = self.standing.status
         record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up, status=status)
         if decision.send:
-            body = for_channel(record, after, decision.reason, change.before)
+            body = for_channel(*_as_heard(record, change), after, decision.reason)
             after = self._deliver(change, after, decision, recipients, body, cause, writes)
         after = _withheld(after, decision, writes)
         person.alerts[after.alert_id] = after
@@ -129,11 +157,19 @@ class Teller:
         return told(after, recipients, draft=self.standing.status == "draft")
 
 
+def _as_heard(record: Alert, change: Change) -> tuple[Alert, StoredAlert | None]:
+    """The record and what was said before; what nobody heard of is not an update to them."""
+    if change.kind == "updated" and (change.before is None or change.before.told_at is None):
+        return msgspec.structs.replace(record, change="opened"), None
+    return record, change.before
+
+
 def _withheld(alert: StoredAlert, decision: Decision, writes: Writes) -> StoredAlert:
     """Remembered until somebody hears of it."""
     if decision.send:
         writes.closings.told(alert.alert_id)
-    reason = "" if decision.send else decision.reason if decision.reason in GATES else alert.withheld
+    settled = decision.send or decision.reason == "held_specimen"
+    reason = "" if settled else decision.reason if decision.reason in GATES else alert.withheld
     return alert if reason == alert.withheld else msgspec.structs.replace(alert, withheld=reason)
 
 

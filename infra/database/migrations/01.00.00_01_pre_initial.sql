@@ -198,6 +198,7 @@ CREATE TABLE alert (
     told_sampled_at timestamptz,
     told_draft      boolean NOT NULL DEFAULT false,      -- that notification was a draft's: test recipients only
     withheld        text NOT NULL DEFAULT '',            -- why its people were not told, as patient.unwatched
+    held_until      timestamptz,                         -- its people wait so long: the specimen is in doubt
     event_id        uuid,                                -- the event that made the present version
     received_at     timestamptz,                         -- when that event was received, for latency
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
