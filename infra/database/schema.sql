@@ -69,6 +69,7 @@ CREATE TABLE public.alert (
     told_sampled_at timestamp with time zone,
     told_draft boolean DEFAULT false NOT NULL,
     withheld text DEFAULT ''::text NOT NULL,
+    held_until timestamp with time zone,
     event_id uuid,
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
