@@ -102,6 +102,10 @@ class Series:
         found = [m for slot in self._measurements.get(analyte, {}).values() for m in slot]
         return sorted(found, key=lambda m: (m.winner.collected_at, m.winner.slot))
 
+    def of_slot(self, analyte: str, slot: str) -> tuple[Measurement, ...]:
+        """The measurements of one slot: mostly one, none when it is not known."""
+        return self._measurements.get(analyte, {}).get(slot, ())
+
     def points(self, analyte: str) -> tuple[Point, ...]:
         """Values the rules may use, one a collection time, in collection order; preliminary ones are marked."""
         return self._points.get(analyte, ())

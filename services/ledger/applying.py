@@ -13,7 +13,7 @@ from alerts.result import Result
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context, holding, watching
+from services.ledger import context, holding, lateness, querying, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -82,10 +82,13 @@ class Work(msgspec.Struct, kw_only=True):
             kind="correction" if _corrects(person, fresh) else "sample",
         )  # fmt: skip
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
-        person.series = person.series.merge(fresh)
+        before, earlier = dict(person.alerts), person.series
+        person.series = earlier.merge(fresh)
+        self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         changed = self._person_said(incoming, event, person)
         self._changed(person, EVERYTHING if changed else reach, cause)
+        self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
         person = self.person(event)
@@ -130,9 +133,12 @@ class Work(msgspec.Struct, kw_only=True):
             kind="correction" if _corrects(person, fresh) else "sample",
         )  # fmt: skip
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
-        person.series = person.series.merge(fresh)
+        before, earlier = dict(person.alerts), person.series
+        person.series = earlier.merge(fresh)
+        self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
+        self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
         return sum("derived" not in r.flags for r in fresh)
 
     def person(self, event: PatientEvent) -> Stored:

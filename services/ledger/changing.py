@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,10 +15,9 @@ from alerts.logic import Truth
 from alerts.series import Series
 from alerts.wording.notice import notices
 from services.ledger.comparing import Change, encode
+from services.ledger.lateness import raised_late
 from services.ledger.stored import StoredAlert
 
-LATE_AFTER = timedelta(days=7)
-"""Between collection and arrival (clinical specification, result life cycle 2)."""
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 4
 _ANSWER = (
@@ -36,7 +35,7 @@ def apply(change: Change, root: int, series: Series, received_at: datetime) -> S
     if before is None:
         fresh = StoredAlert(
             alert_id=state.alert_id, patient_id=root, version=1, condition=state.condition, state=state,
-            body=encode(state), late=late(change, series, received_at), code=code(state.alert_id),
+            body=encode(state), late=raised_late(state, series, received_at), code=code(state.alert_id),
         )  # fmt: skip
         return _inherited(fresh, change)
     after = msgspec.structs.replace(
@@ -91,16 +90,6 @@ def _inherited(alert: StoredAlert, change: Change) -> StoredAlert:
     answer = {name: getattr(last, name) for name in _ANSWER}
     answer |= {"acknowledged_version": alert.version, "acknowledgement_expires_at": min(expiries, default=None)}
     return msgspec.structs.replace(alert, **answer)
-
-
-def late(change: Change, series: Series, received_at: datetime) -> bool:
-    """A newer value of the analyte is already stored, or more than 7 days lie between collection and arrival."""
-    state = change.after
-    if state is None:
-        return False
-    points = series.points(state.analyte)
-    newer = bool(points) and points[-1].at > state.sampled_at
-    return newer or received_at - state.sampled_at > LATE_AFTER
 
 
 def code(alert_id: str) -> str:

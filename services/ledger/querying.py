@@ -1,0 +1,56 @@
+"""What a data steward must be asked about a stored measurement, because its parts do not make a whole. Pure.
+
+Result life cycle 1 to 3; agreed behaviour 2. One line a laboratory and analyte, with a count, never one a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from alerts.result import Result
+from alerts.series import Series
+from services.ledger.operations import Technical
+
+KIND = "data_steward"
+_ASKED: Mapping[str, str] = MappingProxyType({
+    "slot_conflict": "uses one order number for two collections; both are kept as two measurements. Ask whether the "
+    "number was used again or a collection time was put right.",
+    "version_conflict": "sent two versions with one time and status that say different things; one of them counts by "
+    "its id alone. Ask which is right and have it sent as a correction.",
+    "silent_correction": "sent another value of a final result without saying that it is a correction; the later one "
+    "counts. Ask it to send corrections with status C.",
+    "reinstated_held": "sent a result again that was withdrawn or corrected, without a time of its own; it is kept and "
+    "not used. Ask whether it holds; if so, have it sent with a new reporting time, under a new order after status W.",
+    "correction_without_original": "sent a correction of a result that never came; its value is used. Find out what "
+    "became of the first message.",
+    "status_change_without_preliminary": "made a result final that never came (status U); there is no value. Ask for "
+    "the result.",
+    "expect_right_patient": "withdrew a result as another patient's; its right owner's result must come. If it does "
+    "not, telephone.",
+    "unparsed": "sent words as a value that are in no list; there is no value. Read them, and ask for a number if they "
+    "hold one.",
+})  # fmt: skip
+
+
+def questions(before: Series, after: Series, fresh: Iterable[Result], root: int) -> list[Technical]:
+    """Of the measurements that `fresh` results belong to: what was no question before them."""
+    found: dict[str, Technical] = {}
+    for result in fresh:
+        new = _flags(after, result) - _flags(before, result)
+        said = {flag for flag in result.flags if flag in _ASKED}
+        for flag in sorted((new | said) & _ASKED.keys()):
+            found.setdefault(f"{flag}:{result.laboratory}:{result.analyte}", _technical(flag, result, root))
+    return list(found.values())
+
+
+def _flags(series: Series, result: Result) -> set[str]:
+    return {flag for one in series.of_slot(result.analyte, result.slot) for flag in one.flags}
+
+
+def _technical(flag: str, result: Result, root: int) -> Technical:
+    laboratory = result.laboratory or "a laboratory without a name"
+    return Technical(
+        key=f"{flag}:{result.laboratory}:{result.analyte}", kind=KIND, severity="MEDIUM", patient_id=root,
+        detail=f"{flag}: {laboratory} {_ASKED[flag]} Analyte {result.analyte}, event {result.source.event_id}.",
+    )  # fmt: skip
