@@ -17,6 +17,7 @@ from alerts.result import Result
 from alerts.version import Measurement, fold
 
 _time = attrgetter("at")
+_PARTS = frozenset({"single_band", "derived"})
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +239,10 @@ def _point(time: datetime, measurements: list[Measurement]) -> Point:
     )  # fmt: skip
 
 
-def _precedence(measurement: Measurement) -> tuple[bool, bool, bool, str]:
-    """Final before preliminary, central laboratory before point of care, a number before a bound; then slot id."""
+def _precedence(measurement: Measurement) -> tuple[bool, bool, bool, bool, str]:
+    """Final before preliminary, central laboratory before point of care, the total measured before one band or a share
+    of the protein, a number before a bound; then slot id.
+    """
     winner = measurement.winner
-    return (measurement.preliminary, "point_of_care" in winner.flags, winner.kind != "NUMERIC", winner.slot)
+    lesser = not _PARTS.isdisjoint(winner.flags)
+    return (measurement.preliminary, "point_of_care" in winner.flags, lesser, winner.kind != "NUMERIC", winner.slot)

@@ -94,6 +94,8 @@ class Analyte(_Row, frozen=True, kw_only=True):
     en: str
     sl: str
     loinc: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
+    """Those of one band of several: the quantity is at least that."""
     never: tuple[Never, ...] = ()
     unit: str = ""
     units: tuple[Unit, ...] = ()

@@ -94,7 +94,7 @@ class _Source:
     def __init__(self, view: View) -> None:
         self._view, self._known = view, disease(view)
         chain, light = self._known.chain, self._known.light
-        self._serum = Track(items=[(r.at, r.interval) for r in self._known.serum])
+        self._serum = Track(items=[(r.at, r.interval) for r in self._known.serum if not r.partial])
         self._urine = Track(items=[(r.at, r.interval) for r in self._known.urine])
         self._ratio = Track(items=[(p.kappa.at, p.ratio) for p in light])
         self._dflc = Track(items=[(p.kappa.at, p.dflc(chain)) for p in light] if chain else [])

@@ -86,7 +86,7 @@ class Course:
             return self._begin(reading)
         tests = self._tests(reading, self._nadir)
         carried = self._carry(tests)
-        if reading.post_exchange and not tests.basis and not carried and self._applies(reading.at):
+        if reading.silent and not tests.basis and not carried and self._applies(reading.at):
             return None
         step = self._result(tests, self._confirm(tests), carried)
         self._nadir, self._last = self._nadir.add(reading), tests
@@ -116,9 +116,9 @@ class Course:
         known = self._apart.get(key, _Apart(line=line, nadir=None, last=None))
         nadir, last = self._today(known, line)
         tests = self._tests(reading, nadir) if nadir else None
-        if tests is None or tests.basis or not reading.post_exchange:
+        if tests is None or tests.basis or not reading.silent:
             last = tests
-        fresh = None if reading.post_exchange else Nadir.start(reading)
+        fresh = None if reading.silent else Nadir.start(reading)
         here = _Apart(line=line, nadir=nadir.add(reading) if nadir else fresh, last=last)
         self._apart = {**self._apart, key: here}
 
@@ -136,7 +136,7 @@ class Course:
         self._nadir = Nadir.start(self._nadir.previous) if self._nadir else None
 
     def _begin(self, reading: Reading) -> Step | None:
-        if not reading.post_exchange:
+        if not reading.silent:
             self._nadir = Nadir.start(reading)
         if self._rebased:
             return None

@@ -47,9 +47,9 @@ def doubling(pack: Pack, found: Sequence[Reading]) -> Doubling:
 
 
 def usable(reading: Reading) -> bool:
-    """An exact number above zero: nothing else has a logarithm."""
+    """An exact number above zero: nothing else has a logarithm. One band beside totals is another series."""
     exact = reading.interval.exact
-    return exact is not None and exact > 0
+    return exact is not None and exact > 0 and not reading.partial
 
 
 def _days(used: Sequence[Reading]) -> Decimal | None:

@@ -41,8 +41,8 @@ class Nadir(msgspec.Struct, frozen=True, kw_only=True):
         return cls(component=baseline.component, baseline=baseline, confirmed=only, raw=only, previous=baseline)
 
     def add(self, reading: Reading) -> Nadir:
-        """With one more reading; one taken after plasma exchange changes nothing."""
-        if reading.post_exchange:
+        """With one more reading; one after plasma exchange, or of one band only, changes nothing."""
+        if reading.silent:
             return self
         single = Lowest(interval=reading.interval, at=reading.at, results=reading.results)
         return msgspec.structs.replace(

@@ -6,7 +6,7 @@ compared with IMWG limits are no readings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -39,10 +39,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[str, ...]
     post_exchange: bool = False
     """Within 72 h after plasma exchange: a rise counts, a fall says nothing and is never part of a nadir."""
+    partial: bool = False
+    """One band, in a patient whose total was measured before: the total is at least that, so only a rise counts."""
     abnormal: Interval | None = None
     """Kappa/lambda ratio, for the light-chain components."""
     beside: tuple[Reading, ...] = ()
     """The same draw by other light-chain methods: series of their own."""
+
+    @property
+    def silent(self) -> bool:
+        """A fall says nothing, and it is no part of a nadir."""
+        return self.post_exchange or self.partial
 
     @property
     def quantity(self) -> Quantity:
@@ -77,13 +84,16 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
         if not points and same == len(self.items):
             return self
         new = one_a_specimen((p for p in points if evaluable(p)), self.specimens[:same])
+        items = list(self.items[:same])
+        for point in new:
+            items.append(self._reading(view, point, items))
         return Readings(
             component=self.component,
-            items=(*self.items[:same], *(self._reading(view, point) for point in new)),
+            items=tuple(items),
             specimens=(*self.specimens[:same], *(point.result.specimen for point in new)),
         )
 
-    def _reading(self, view: View, point: Point) -> Reading:
+    def _reading(self, view: View, point: Point, before: Sequence[Reading]) -> Reading:
         return Reading(
             component=self.component,
             at=point.at,
@@ -91,7 +101,12 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
             point=point,
             results=(point.result.result_id,),
             post_exchange=post_exchange(view, point.at),
+            partial=_one_band(point) and not all(_one_band(reading.point) for reading in before),
         )
+
+
+def _one_band(point: Point) -> bool:
+    return "single_band" in point.result.flags
 
 
 def readings(view: View, component: Literal["serum", "urine"]) -> tuple[Reading, ...]:

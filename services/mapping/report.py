@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from alerts.result import Provenance, Result
-from schemas.analytes import ANALYTES, TABLE, Analyte
+from schemas.analytes import ANALYTES, LOINC_SYSTEMS, TABLE, Analyte
 from schemas.errors import UndecodableEvent, UnitRefused
 from schemas.identity import result_id, stable_id
 from schemas.patient_event import Absent, Coded, LabReport, Quantity, ReportedResult, Value
@@ -99,6 +99,8 @@ class _Run:
         item.flags += condition_flags(sent.specimen_conditions, sent.comments)
         if item.entry is not None and item.entry.point_of_care:
             item.flags.append("point_of_care")
+        if any(coding.code in item.row.bands and coding.system in LOINC_SYSTEMS for coding in sent.code):
+            item.flags.append("single_band")
         if item.status not in VALUED:
             item.meaning = self._without_value(item)
             return True

@@ -264,6 +264,11 @@ def test_text_that_nobody_understands_is_kept_without_a_value_and_marked() -> No
     )
 
 
+def test_one_band_of_the_m_protein_is_marked_and_the_total_is_not() -> None:
+    assert one(result("51435-6", "8", "g/L")).flags == ("single_band",)
+    assert one(result("33358-3", "8", "g/L")).flags == ()
+
+
 def test_words_need_no_unit_and_bounds_do() -> None:
     assert one(text("33358-3", "sled")).interval == Interval(
         Decimal(0), Decimal(1), low_closed=False, high_closed=False

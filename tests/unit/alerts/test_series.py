@@ -94,6 +94,14 @@ def test_near_duplicates_make_one_point_by_rank() -> None:
     assert "near_duplicate" in point.flags
 
 
+def test_the_total_ranks_above_a_single_band_and_the_measured_above_the_derived() -> None:
+    band = result("mspike", "8", slot="A", flags=("single_band",))
+    share = result("mspike", "19", slot="B", flags=("derived", "from_percent"))
+    total = result("mspike", "20", slot="C")
+    (point,) = Series().merge([band, share, total]).points("mspike")
+    assert (point.result, point.others) == (total, (band, share))
+
+
 def test_at_finds_the_exact_time_only() -> None:
     series = Series().merge(points("ca", "0:2.5 24:2.6"))
     found = series.at("ca", hours(24))
