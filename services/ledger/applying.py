@@ -188,10 +188,11 @@ class Work(msgspec.Struct, kw_only=True):
         self.settle(person, cause)
 
     def _set_timer(self, person: Stored) -> None:
-        """In this transaction, if time changes the alerts at another moment than the stored timer says."""
-        if person.next_due != person.timer:
-            person.timer = person.next_due
-            self.writes.lapses[person.root] = person.next_due
+        """In this transaction, if time changes the alerts, or who is watched, at another moment than is stored."""
+        wanted = min((due for due in (person.next_due, watching.next_turn(person)) if due is not None), default=None)
+        if wanted != person.timer:
+            person.timer = wanted
+            self.writes.lapses[person.root] = wanted
 
     def _tell(self, persons: list[Stored], change: Change, cause: Cause) -> None:
         owner = next(p for p in persons if _owns(p, change))

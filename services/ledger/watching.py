@@ -44,6 +44,11 @@ def settle(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: 
             teller.tell_withheld(person, alert, cause, writes, rules)
 
 
+def next_turn(person: Stored) -> datetime | None:
+    """When what is said of enrolment, care or death begins or ends by itself next."""
+    return watching.turns(person.context, datetime.now(UTC))
+
+
 def _list(person: Stored, pack: Pack, writes: Writes, now: datetime) -> None:
     """The findings of somebody not enrolled, for the list of candidates; none once enrolment was ended."""
     listed = person.unwatched == "not_enrolled" and watching.said(person.context, "enrolment", now) != "ended"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
@@ -22,7 +22,7 @@ from services.cli.app import halo
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
 from tests.real import events
-from tests.real.ledgers import ask, ledger, one, settings, stream
+from tests.real.ledgers import ask, lapses, ledger, one, settings, stream
 
 BEFORE = (events.NOW - timedelta(days=3)).isoformat()
 AFTER = (events.NOW + timedelta(hours=30)).isoformat()
@@ -324,3 +324,20 @@ async def test_a_new_finding_of_who_is_not_enrolled_is_listed_until_enrolment(
 async def shell() -> Any:
     """The command runs a loop of its own."""
     return await asyncio.to_thread(CliRunner().invoke, halo, ["context", "candidates"], catch_exceptions=False)
+
+
+async def test_a_state_that_begins_by_itself_stops_at_its_moment(database: str, tmp_path: Path) -> None:
+    """Nothing comes: the timer of the person does it, and the next turn has the next timer."""
+    begins = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    ends = begins + timedelta(days=9)
+    feed = Feed(ledger(database, tmp_path))
+    await feed(potassium("6.2"), change(said("care", "moved", begins.isoformat(), ends.isoformat())))
+    await feed.close()
+    assert ([row[3] for row in told(database)], ask(database, "SELECT due_at FROM timer")) == (["queued"], [(begins,)])
+    await asyncio.sleep(max((begins - datetime.now(UTC)).total_seconds(), 0) + 0.1)
+    passing = lapses(database, tmp_path)
+    for due in await passing.due(datetime.now(UTC)):
+        await passing.fire(due, datetime.now(UTC))
+    await passing.close()
+    assert [row[3:] for row in told(database)] == [("closed", "care_moved")]
+    assert ask(database, "SELECT due_at FROM timer WHERE fired_at IS NULL") == [(ends,)]
