@@ -64,10 +64,16 @@ def rows(pack: Pack, rules: Iterable[Rule]) -> list[Row]:
     for rule, clearing in pack.clearing.items():
         key, hours = f"clearing.{rule}", clearing.span_hours
         samples = (">=", str(clearing.samples)) if clearing.samples else ("", NEVER)
-        found.append(_row(pack, known, f"{key}.samples", *samples, "", clearing.source))
-        found += [_row(pack, known, f"{key}.span_hours", ">=", str(hours), "h", clearing.source)] if hours else []
+        found.append(_row(pack, known, f"{key}.samples", *samples, "", clearing.source, clearing.effective))
+        found += (
+            [_row(pack, known, f"{key}.span_hours", ">=", str(hours), "h", clearing.source, clearing.effective)]
+            if hours
+            else []
+        )
     for rule, worsening in pack.worsening.items():
-        found.append(_row(pack, known, f"worsening.{rule}", "", worsening.direction, "", worsening.source))
+        found.append(
+            _row(pack, known, f"worsening.{rule}", "", worsening.direction, "", worsening.source, worsening.effective)
+        )
     for analyte, step in pack.steps.items():
         found += _steps(pack, known, analyte, step)
     return found
@@ -78,13 +84,13 @@ def _steps(pack: Pack, known: set[str], analyte: str, step: Step) -> list[Row]:
              "percent_from": step.percent_from or None}  # fmt: skip
     return [
         _row(pack, known, f"steps.{analyte}.{name}", ">=", str(value), "%" if name.endswith("_percent") else "",
-             step.source)
+             step.source, step.effective)
         for name, value in parts.items() if value is not None
     ]  # fmt: skip
 
 
 def _row(  # noqa: PLR0913 - the columns of a row
-    pack: Pack, known: set[str], key: str, operator: str, value: str, unit: str, source: str, effective: str = ""
+    pack: Pack, known: set[str], key: str, operator: str, value: str, unit: str, source: str, effective: str
 ) -> Row:  # fmt: skip
     return Row(
         rules=_rules(key, known), key=key, operator=operator, value=value, unit=unit, source=source,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -25,6 +26,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Where the number comes from, as the clinical specification marks it ([S], [R:17], [E], [M])."""
     effective: str = ""
+    """The date from which the number has been in the pack, `2026-11-25`."""
     compared: bool = True
     """False for a constant, which has no operator in the file."""
 
@@ -36,6 +38,7 @@ class Clearing(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive samples needed; 0 means never by itself."""
     span_hours: int = 0
     source: str
+    effective: str = ""
 
 
 class Worsening(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,7 @@ class Worsening(msgspec.Struct, frozen=True, kw_only=True):
 
     direction: Literal["up", "down", "none"]
     source: str
+    effective: str = ""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     percent_from: Decimal = Decimal(0)
     """Below this last notified value a percentage means nothing."""
     source: str
+    effective: str = ""
 
     def reached(self, change: Decimal, last: Decimal, direction: Literal["up", "down"]) -> bool:
         """`change` is positive in the direction that counts; either limb, `>=`, exact."""
@@ -70,6 +75,8 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     status: str
     """`draft` until a named clinician approved it; never from the file, which cannot approve itself."""
+    effective: str = ""
+    """The date of its numbers, unless a section or a number has its own."""
     limits: dict[str, Limit]
     clearing: dict[str, Clearing]
     worsening: dict[str, Worsening]
@@ -88,23 +95,31 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 def load(text: str) -> Pack:
     """A pack from TOML; decimals are written as strings so that no binary float ever appears.
 
-    Raises ValueError naming the key whose value, operator or source is missing or wrong.
+    Raises ValueError naming the key whose value, operator, source or date is missing or wrong.
     """
     data = tomllib.loads(text)
-    head = data.pop("pack")
+    head = {"effective": "", **data.pop("pack")}
     if head["status"] != "draft":
         raise ValueError(f"thresholds.toml, pack.status: {head['status']!r}; a file says draft, people approve it")
+    data = {section: _dated(entries, head["effective"]) for section, entries in data.items()}
     clearing, worsening = _table(data, "clearing", Clearing), _table(data, "worsening", Worsening)
     steps = _table(data, "steps", Step)
     limits = {f"{s}.{n}": _limit(f"{s}.{n}", entry) for s, entries in data.items() for n, entry in entries.items()}
     return Pack(
         version=head["version"],
         status=head["status"],
+        effective=head["effective"],
         limits=limits,
         clearing=clearing,
         worsening=worsening,
         steps=steps,
     )
+
+
+def _dated(entries: dict[str, Any], pack: str) -> dict[str, Any]:
+    """Each entry with its date: its own, else the section's `effective`, else the pack's."""
+    section = entries.get("effective", pack)
+    return {name: {"effective": section, **entry} for name, entry in entries.items() if name != "effective"}
 
 
 def _table(data: dict[str, Any], name: str, kind: type[T]) -> dict[str, T]:
@@ -116,6 +131,10 @@ def _limit(key: str, entry: dict[str, Any]) -> Limit:
 
 
 def _convert(key: str, entry: dict[str, Any], kind: type[T]) -> T:
+    try:
+        date.fromisoformat(entry["effective"])
+    except ValueError as error:
+        raise ValueError(f"thresholds.toml, {key}: effective is no date (2026-11-25): {error}") from error
     try:
         return msgspec.convert(entry, kind, strict=True)
     except msgspec.ValidationError as error:

@@ -88,5 +88,5 @@ def _cells(row: Row, language: Language) -> list[str]:
         f"direction.{row.value}", default=row.value.replace(".", ",") if language == "sl" else row.value
     )
     said = " ".join(part for part in (row.operator, value, unit(row.unit, language)) if part)
-    version = f"{row.version} {row.effective}".rstrip()
+    version = f"{row.version} ({row.effective})"
     return [row.key, said, row.source, version, words.text(f"standing.{row.standing}")]

@@ -43,7 +43,7 @@ def test_json_holds_every_number_exactly() -> None:
     assert {key: found[key]["value"] for key in pack.limits} == {k: str(one.value) for k, one in pack.limits.items()}
     assert found["ca_high.halo"] | {"source": ""} == {
         "rules": ["CA_HIGH"], "key": "ca_high.halo", "operator": ">", "value": "2.75", "unit": "mmol/L", "source": "",
-        "effective": "", "version": pack.version, "status": pack.status, "standing": "sourced",
+        "effective": pack.effective, "version": pack.version, "status": pack.status, "standing": "sourced",
     }  # fmt: skip
     assert found["calcium.per_albumin"]["operator"] == ""
     assert found["clearing.CA_HIGH.span_hours"]["value"] == "12"
