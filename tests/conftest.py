@@ -62,6 +62,7 @@ class Topics:
 @pytest.fixture
 def topics(kafka_bootstrap: str) -> Topics:
     """All topics, made anew for this test."""
+    servers.forget_groups(kafka_bootstrap)
     servers.fresh_topics(kafka_bootstrap, PARTITIONS)
     return Topics(bootstrap=kafka_bootstrap, partitions=PARTITIONS)
 

@@ -52,7 +52,7 @@ def build(settings: Settings, own: ProcessorSettings, state: State) -> faust.App
 
     @app.task  # type: ignore[untyped-decorator, unused-ignore] # Faust has no types for it
     async def watch() -> None:
-        await Watch(settings, ledger, state, every=own.watch).run()
+        await Watch(settings, ledger, state, member=own.instance, every=own.watch).run()
 
     @app.on_before_shutdown.connect
     async def stop(*_: Any, **__: Any) -> None:
@@ -88,6 +88,8 @@ class _Worker(faust.Worker):
     def _setup_logging(self) -> None:
         for noisy in ("faust", "mode", "services.processor.transport"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        # It cannot read what Faust's members say of themselves, and says so at each look.
+        logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ OLDEST = Gauge(
 SEEKS = Counter("halo_offset_seeks_total", "Starts away from Kafka's own offset.", ["direction"])
 RETRIES = Counter("halo_transaction_retries_total", "Batches tried again because the database was away.")
 STOPPED = Gauge("halo_partitions_stopped", "Partitions stopped after too many dead letters in a row.")
+UNREAD = Gauge("halo_partitions_unread", "Partitions that the group gave to no worker.")
 UNAVAILABLE = Gauge("halo_database_unavailable", "1 while the database does not answer.")
 OPEN = Gauge("halo_alerts_open", "Active alerts.", ["severity", "response"])
 

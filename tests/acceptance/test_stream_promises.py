@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from infra.embedded.postgres import EmbeddedPostgres
+from services.processor.pump import EXIT_UNEXPECTED
 from services.shared.topics import PATIENT_EVENTS
 from tests.conftest import Topics
 from tests.real import events, servers
@@ -101,8 +102,19 @@ def test_a_topic_replaced_under_a_running_worker_ends_it_and_nothing_is_skipped(
         servers.fresh_topics(topics.bootstrap, topics.partitions)
         produce(topics.bootstrap, [events.report(n, {"ca": "14.9"}, hours=1) for n in range(30)])
         wait(lambda: running.exit_code is not None, what=running.output)
-        running.start()
-        wait(stored(database, 35), what=running.output)
+        wait(running.supervised(stored(database, 35)), what=running.output)
+
+
+def test_partitions_that_the_group_gave_to_nobody_are_assigned_anew(
+    topics: Topics, database: str, tmp_path: Path
+) -> None:
+    produce(topics.bootstrap, [events.report(n, {"ca": "13.9"}) for n in range(5)])
+    with worker(topics.bootstrap, database, tmp_path, module="tests.real.assigning_nothing") as running:
+        wait(lambda: running.exit_code == EXIT_UNEXPECTED, what=running.output)
+        assert one(database, "SELECT count(*) FROM source_message") == 0
+    with worker(topics.bootstrap, database, tmp_path) as running:
+        wait(stored(database, 5), what=running.output)
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'partitions_unread'") == 1
 
 
 def test_poison_bytes_between_good_records(topics: Topics, database: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
+from kafka.admin import MemberToRemove
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -153,6 +154,18 @@ def delete_topics(bootstrap: str) -> None:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"topics {present} could not be deleted at {bootstrap}")
             time.sleep(0.05)
+
+
+def forget_groups(bootstrap: str) -> None:
+    """No consumer group is left: a killed static member would hand its share, or nothing, to the next test's."""
+    with admin(bootstrap) as client:
+        groups = [group["group_id"] for group in client.list_groups()]
+        for name, found in client.describe_groups(groups).items() if groups else ():
+            members = [MemberToRemove(member_id=member["member_id"]) for member in found["members"]]
+            if members:
+                client.remove_group_members(name, members)
+        if groups:
+            client.delete_groups(groups)
 
 
 def fresh_topics(bootstrap: str, partitions: int) -> None:

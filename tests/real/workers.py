@@ -68,6 +68,16 @@ class Worker:
         self.process.send_signal(number)
         return self.process.wait(30)
 
+    def supervised(self, condition: Callable[[], Any]) -> Callable[[], Any]:
+        """The condition, asked while the process is started again whenever it has ended, as `halo up` does."""
+
+        def asked() -> Any:
+            if self.exit_code is not None:
+                self.start()
+            return condition()
+
+        return asked
+
     def ready(self) -> dict[str, Any]:
         """What /readyz says, with its status."""
         try:
