@@ -15,6 +15,7 @@ from alerts.completing import span_hours
 from alerts.condition import Node, all_of, any_of, compare, fact
 from alerts.logic import Truth, all_true
 from alerts.rule import Judgement, View
+from alerts.samples import exchanged
 from alerts.severity import Severity, worst
 
 Grades = Mapping[Severity, Node]
@@ -32,6 +33,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """TRUE: ionised calcium speaks against the alert."""
     normal_flag: str
     clearing_limit: str
+    clears_by_a_fall: bool
+    """After plasma exchange a fall does not count (hyperviscosity 2)."""
     opposite: Callable[[View, Reading], Node]
     """Total calcium crosses a limit of the other side, so that this side is answered."""
 
@@ -122,11 +125,16 @@ def _judgement(
         analyte=reading.analyte,
         value=reading.exact,
         unit=reading.quantity.unit,
-        flags=reading.flags,
+        flags=_flags(view, reading),
         missing=_missing(reading) if open_question else (),
         possible=_possible(side, view, reading) if open_question else (),
         facts=_facts(sample, opinions) | (_change(view, reading) if met else {}),
     )
+
+
+def _flags(view: View, reading: Reading) -> tuple[str, ...]:
+    """For 72 h (inclusive) after plasma exchange calcium and albumin are marked; high values alert nevertheless."""
+    return tuple(sorted({*reading.flags, "post_exchange"})) if exchanged(view, reading.at) else reading.flags
 
 
 def _missing(reading: Reading) -> tuple[str, ...]:
@@ -154,6 +162,12 @@ def _clears(side: Side, view: View, sample: Sample) -> Truth:
     """
     if sample.borrowed:
         return Truth.INDETERMINATE
+    found = _within(side, view, sample)
+    fell = side.clears_by_a_fall and found is Truth.TRUE and exchanged(view, sample.at)
+    return Truth.INDETERMINATE if fell else found
+
+
+def _within(side: Side, view: View, sample: Sample) -> Truth:
     normal = [side.ionised_normal(view, sample.ionised).truth] if sample.ionised else []
     if not sample.readings:
         return all_true(normal)

@@ -14,9 +14,9 @@ from typing import Literal, cast
 
 import msgspec
 
-from alerts.condition import Quantity
+from alerts.condition import Node, Quantity, all_of, fact
 from alerts.context import Context as PatientContext
-from alerts.logic import Interval
+from alerts.logic import Interval, Truth
 from alerts.rule import View
 from alerts.series import Point
 from alerts.thresholds import Pack
@@ -126,6 +126,17 @@ def _of_interval(creatinine: Interval, age: Decimal, sex: str, pack: Pack, equat
     low = _NIL if creatinine.high is None else egfr(creatinine.high, age, sex, pack, equation)
     high = None if creatinine.low <= 0 else egfr(creatinine.low, age, sex, pack, equation)
     return Interval(low, high, creatinine.high_closed, creatinine.low_closed)
+
+
+def adults_only(view: View, at: datetime, node: Node) -> Node:
+    """The kidney rules are for adults (kidney): of a minor what would be TRUE is not known. An unknown age is none."""
+    return all_of(fact("adult", Truth.INDETERMINATE), node, name=node.name) if missing_for_adults(view, at) else node
+
+
+def missing_for_adults(view: View, at: datetime) -> tuple[str, ...]:
+    """`adult` of a minor at `at`; from the 18th birthday on nothing."""
+    age = age_at(view.context, at)
+    return ("adult",) if age is not None and age < view.pack["egfr.adult_years"] else ()
 
 
 def missing_for_egfr(view: View, at: datetime) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Literal, cast
 import msgspec
 
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
+from alerts.context import Fact
 from alerts.egfr import age_at
 from alerts.intervals import difference, highest, lowest, median, ratio
 from alerts.logic import INDETERMINATE, TRUE, Interval, Truth, any_true, negate
@@ -99,8 +100,7 @@ def aki_at(view: View, point: Point) -> Aki:
 def _aki(view: View, point: Point) -> Aki:
     suppressed = _suppressed(view, point.at)
     if suppressed:
-        node = fact(f"no_staging_{suppressed}", Truth.FALSE, (point.result.result_id,))
-        return Aki(at=point.at, slot=point.result.slot, suppressed=suppressed, flags=point.flags, node=node)
+        return _not_staged(view, point, suppressed)
     history = _history(view, point)
     return _stage(view, point, history)
 
@@ -120,8 +120,26 @@ def aki_stage_in_force(view: View, at: datetime) -> Aki | None:
     return max(staged, key=lambda aki: (aki.stage, aki.possible_stage), default=None)
 
 
+def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
+    """On dialysis the answer is no; of a minor nobody can say, up to the highest stage."""
+    minor, dialysis = why == "not_adult", _dialysis(view, point.at)
+    node = fact(f"no_staging_{why}", Truth.INDETERMINATE if minor else Truth.FALSE, (point.result.result_id,))
+    since = f"dialysis from {dialysis.start:%Y-%m-%d}" if dialysis and dialysis.start else why
+    return Aki(
+        at=point.at, slot=point.result.slot, suppressed=why, flags=point.flags,
+        possible_stage=max(STAGES) if minor else 0, node=msgspec.structs.replace(node, method=since),
+    )  # fmt: skip
+
+
+def _dialysis(view: View, at: datetime) -> Fact | None:
+    """The newest entry that holds at `at`, bounds included; None when it says `no`. Unknown dialysis is none."""
+    entries = view.context.active("dialysis", at)
+    said = entries[-1] if entries else None
+    return None if said is None or (said.value or said.code).strip().casefold() in {"no", "false"} else said
+
+
 def _suppressed(view: View, at: datetime) -> Suppressed:
-    if any(entry.value.casefold() not in {"no", "false"} for entry in view.context.active("dialysis", at)):
+    if _dialysis(view, at) is not None:
         return "dialysis"
     age = age_at(view.context, at)
     return "not_adult" if age is not None and age < view.pack["aki.adult_years"] else ""

@@ -60,6 +60,11 @@ def in_force(view: View, analyte: str, at: datetime, back: timedelta, ahead: tim
     return following if following is not None and following.at - at <= ahead else None
 
 
+def exchanged(view: View, at: datetime) -> bool:
+    """Whether `at` lies within 72 h (inclusive) after plasma exchange (hyperviscosity 2)."""
+    return since(view, "plasma_exchange", at, hours(view.pack, "hv.exchange_hours"))
+
+
 def since(view: View, kind: str, at: datetime, span: timedelta) -> bool:
     """Whether a context entry of `kind` began at most `span` (inclusive) before `at`, or still lasted then."""
     entries = view.context.of(kind)

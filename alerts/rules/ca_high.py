@@ -88,6 +88,7 @@ SIDE = Side(
     ionised_normal=_not_raised,
     normal_flag="ionised_not_raised",
     clearing_limit="ca_high.clear",
+    clears_by_a_fall=True,
     opposite=_low_total,
 )
 

@@ -44,6 +44,7 @@ SIDE = Side(
     ionised_normal=_not_low,
     normal_flag="ionised_not_low",
     clearing_limit="ca_low.clear",
+    clears_by_a_fall=False,
     opposite=_high_total,
 )
 

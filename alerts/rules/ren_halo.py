@@ -10,7 +10,7 @@ from datetime import datetime
 
 from alerts.chronic import beside
 from alerts.condition import Node, Quantity, any_of, compare
-from alerts.egfr import displayed, egfr_at, missing_for_egfr, reference_sample
+from alerts.egfr import adults_only, displayed, egfr_at, missing_for_egfr, reference_sample
 from alerts.kidney import aki_at
 from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Interval, Truth, all_true
@@ -34,7 +34,7 @@ def _step(view: View, at: datetime, met: datetime | None) -> tuple[datetime | No
 
 def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
     estimate, creatinine = egfr_at(view, sample), _creatinine(sample)
-    node = limbs(view.pack, estimate, creatinine)
+    node = adults_only(view, sample.at, limbs(view.pack, estimate, creatinine))
     met = node.truth is Truth.TRUE
     return Judgement(
         at=sample.at,

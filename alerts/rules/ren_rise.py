@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerts.condition import Quantity, compare, fact
+from alerts.egfr import adults_only, missing_for_adults
 from alerts.intervals import difference
 from alerts.kidney_notes import note_flags, notes
 from alerts.logic import Truth, negate
@@ -29,6 +30,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         if baseline
         else fact("no_creatinine_at_the_start_of_therapy", Truth.FALSE, (point.result.result_id,))
     )
+    node = adults_only(view, at, node)
     met = node.truth is Truth.TRUE
     return Judgement(
         at=at,
@@ -42,7 +44,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         value=shown(point),
         unit=point.result.unit,
         flags=_flags(view, point, assumed=assumed) if met else (),
-        missing=("creat",) if node.truth is Truth.INDETERMINATE else (),
+        missing=missing_for_adults(view, at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
         possible=(Severity.HIGH,) if node.truth is Truth.INDETERMINATE else (),
         facts=_facts(point, baseline) | notes(view, at) if met and baseline else {},
     )
