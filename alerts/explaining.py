@@ -20,7 +20,7 @@ from alerts.wording.figures import compared, measured
 
 PARTS = (
     "_against_accepted_baseline", "_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days",
-    "_days_since", "_had_risen",
+    "_days_since", "_had_risen", "_working_days_waiting", "_days_waiting",
 )  # fmt: skip
 """Endings of names that are said the same way of every quantity (`part.` in the catalogue)."""
 

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.logic import Interval
 from alerts.result import Result
-from alerts.version import Measurement, fold
+from alerts.version import Measurement, Wait, fold, waited
 
 _time = attrgetter("at")
 _PARTS = frozenset({"single_band", "derived"})
@@ -43,13 +43,14 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 class Series:
     """All versions, grouped by analyte and slot, with the winners worked out."""
 
-    __slots__ = ("_measurements", "_points", "_preliminary", "_versions")
+    __slots__ = ("_measurements", "_points", "_preliminary", "_versions", "_waits")
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, dict[str, Result]]] = {}
         self._measurements: dict[str, dict[str, tuple[Measurement, ...]]] = {}
         self._points: dict[str, tuple[Point, ...]] = {}
         self._preliminary: frozenset[str] = frozenset()
+        self._waits: dict[tuple[str, str], Wait] = {}
 
     def merge(self, results: Iterable[Result]) -> Series:
         """Return this series with `results` added; a result id that is already there changes nothing."""
@@ -62,7 +63,7 @@ class Series:
 
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
         new = Series()
-        new._preliminary = self._preliminary
+        new._preliminary, new._waits = self._preliminary, self._waits
         new._versions, new._measurements, new._points = (
             dict(self._versions),
             dict(self._measurements),
@@ -72,6 +73,7 @@ class Series:
             new._versions[analyte] = {**self._versions.get(analyte, {}), **slots}
             folded = {slot: fold(versions.values()) for slot, versions in slots.items()}
             new._measurements[analyte] = {**self._measurements.get(analyte, {}), **folded}
+            new._waits = _waits(new._waits, analyte, slots)
             touched = _by_time(known.get(slot, ()) for known in (self._measurements.get(analyte, {}), folded)
                                for slot in slots)  # fmt: skip
             new._points[analyte] = _renewed(self.points(analyte), new._measurements[analyte], touched)
@@ -92,6 +94,10 @@ class Series:
     def preliminary_analytes(self) -> frozenset[str]:
         """Analytes of which some value is still preliminary; mostly none."""
         return self._preliminary
+
+    def waits(self) -> Iterable[tuple[str, Wait]]:
+        """Orders that were, or are, long without a result, with their analyte; mostly none."""
+        return ((analyte, self._waits[analyte, slot]) for analyte, slot in sorted(self._waits))
 
     def results(self) -> list[Result]:
         """Every version, ordered by analyte, collection time and id."""
@@ -202,6 +208,17 @@ class Series:
 def _first_seen(known: Result, again: Result) -> Result:
     """Of two sightings of one version the earlier, whatever order they came in: only where it was seen differs."""
     return min(known, again, key=lambda r: (r.received_at, r.source.event_id, r.source.segment, r.mapping_version))
+
+
+def _waits(
+    known: dict[tuple[str, str], Wait], analyte: str, slots: Mapping[str, Mapping[str, Result]]
+) -> dict[tuple[str, str], Wait]:
+    """With the slots that changed looked at anew; the same where nothing waits."""
+    found = {(analyte, slot): waited(versions.values()) for slot, versions in slots.items()}
+    if not any(found.values()) and known.keys().isdisjoint(found):
+        return known
+    kept = {key: wait for key, wait in known.items() if key not in found}
+    return kept | {key: wait for key, wait in found.items() if wait is not None}
 
 
 def _by_time(slots: Iterable[tuple[Measurement, ...]]) -> dict[datetime, set[str]]:

@@ -9,7 +9,7 @@ to the only one there is (design 4.2; clinical specification, result life cycle 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -19,6 +19,23 @@ PRELIMINARY = frozenset({Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PART
 WITHDRAWN = frozenset({Status.DELETED, Status.WRONG_PATIENT})
 FINAL_CLASS = frozenset({Status.FINAL, Status.CORRECTED, Status.AMENDED}) | WITHDRAWN
 _RANK = {Status.WRONG_PATIENT: 3, Status.DELETED: 3, Status.CORRECTED: 2, Status.AMENDED: 2, Status.FINAL: 1}
+
+
+ELECTROPHORESIS = frozenset({"mspike", "mpct", "umprot", "sife", "uife", "spep_text", "upep_text"})
+"""Tests that are not finished while their result is preliminary."""
+_NO_RESULT_COMES = WITHDRAWN | {Status.NO_VALUE}
+_LONG = timedelta(days=5)
+"""No wait that is shorter is ever late (alert behaviour 3)."""
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that the laboratory has, from when it could be answered to when it was."""
+
+    since: datetime
+    until: datetime | None
+    """None while there is no answer."""
+    result: Result
+    """The version that says so."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +66,31 @@ def content(result: Result) -> tuple[object, ...]:
         result.kind, result.value, result.comparator, result.coded, result.reason, result.unit, result.collected_at,
         result.reference_low, result.reference_high, result.method, result.flags, result.comments, result.specimen,
     )  # fmt: skip
+
+
+def waited(versions: Iterable[Result]) -> Wait | None:
+    """How long one slot was without a result, where that was long; a function of the set of its versions."""
+    ordered = sorted(versions, key=lambda version: (version.version_time, version.result_id))
+    first = next((version for version in ordered if _awaits(version)), None)
+    if first is None:
+        return None
+    answers = [version.version_time for version in ordered if _answers(version)]
+    since = max(first.version_time, first.collected_at)
+    if answers and answers[0] - since < _LONG:
+        return None
+    return Wait(since=since, until=min(answers, default=None), result=first)
+
+
+def _awaits(version: Result) -> bool:
+    """The order is known, or not finished."""
+    unfinished = version.analyte in ELECTROPHORESIS and version.status in PRELIMINARY
+    return version.status is Status.PENDING or version.reason == "pending" or unfinished
+
+
+def _answers(version: Result) -> bool:
+    """A result, or word that there will be none."""
+    final = version.status in FINAL_CLASS | _NO_RESULT_COMES or version.status is Status.PROMOTED
+    return (final and version.reason != "pending") or (version.status in PRELIMINARY and not _awaits(version))
 
 
 def fold(versions: Iterable[Result]) -> tuple[Measurement, ...]:

@@ -39,7 +39,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 def schedule(pack: Pack, context: Context, at: datetime) -> Schedule | None:
     """The interval that holds at `at`; None for a patient who is not described or no longer followed."""
-    if gate(context, "all", at) or not any(context.active(kind, at) for kind in DESCRIBES):
+    if stopped(context, at) or not any(context.active(kind, at) for kind in DESCRIBES):
         return None
     entered = [days for fact in context.active("monitoring_interval", at) if (days := _whole(fact))]
     if entered:
@@ -48,6 +48,16 @@ def schedule(pack: Pack, context: Context, at: datetime) -> Schedule | None:
     on_treatment = states[-1] in TREATED if states else _in_force(context, at)
     key = "stale.treated_days" if on_treatment else "stale.other_days"
     return Schedule(days=int(pack[key]), assumed=on_treatment and not states)
+
+
+def stopped(context: Context, at: datetime) -> bool:
+    """Nobody expects tests of this patient any more."""
+    return bool(gate(context, "all", at))
+
+
+def described(context: Context) -> bool:
+    """Whether anybody ever said how this patient is followed."""
+    return any(fact.kind in DESCRIBES for fact in context.facts)
 
 
 def changes(context: Context) -> list[datetime]:

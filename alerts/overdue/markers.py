@@ -56,8 +56,11 @@ def markers(kind: PatientType, *, urine: bool) -> tuple[Marker, ...]:
     return (*own[kind], *BLOOD)
 
 
-def collections(view: View, marker: Marker) -> list[Point]:
+def collections(view: View, marker: Marker) -> Sequence[Point]:
     """Every collection with a value, one a time, in order."""
+    taken = [points for name in marker.analytes if (points := view.series.points(name))]
+    if len(taken) <= 1 and marker is not URINE_M:
+        return taken[0] if taken else ()
     found = {p.at: p for name in reversed(marker.analytes) for p in view.series.points(name) if _counts(marker, p)}
     return [found[at] for at in sorted(found)]
 

@@ -1,8 +1,7 @@
-"""What is late when: every moment at which the answer changes, past and to come, while no further result arrives.
+"""What is late when: every moment at which the answer changes, up to the next one to come while no result arrives.
 
-One pass over the moments at which anything can change: a line reached, a value collected, the context, the opening
-and ending of other alerts. Gaps shorter than the first line leave no moment, so a patient who comes in time costs
-little.
+Looked at are only the moments at which anything can change: a line reached, a value collected, the context, the opening
+and ending of other alerts. Gaps shorter than the first line leave none, so a patient who comes in time costs little.
 """
 
 from __future__ import annotations
@@ -14,14 +13,17 @@ from typing import cast
 
 import msgspec
 
-from alerts.myeloma.disease import disease
+from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.patient_type import PatientType, stated_type
-from alerts.overdue.followed import Schedule, changes, intervals, schedule
+from alerts.overdue.followed import Schedule, changes, described, intervals, schedule, stopped
 from alerts.overdue.lines import Late, late, lines
 from alerts.overdue.markers import MARKERS, URINE_M, Marker, collections, last, markers
+from alerts.overdue.pending import Pending, pending
 from alerts.rule import View
 from alerts.series import Point
 
+KEPT = ("kept_disease", datetime.max.replace(tzinfo=UTC), "")
+"""Place in `View.memo` of the disease as it was before, and from when on it may be another: a help, no input."""
 Known = Mapping[Marker, Sequence[Point]]
 _EPOCH = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 
@@ -32,14 +34,14 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     late: tuple[Late, ...]
     followed: bool
-    """False when nobody described the patient, or nobody follows the patient any more."""
+    """False when nobody follows the patient any more."""
 
 
 def timeline(view: View) -> list[Moment]:
-    """Every change, in order, to come as well; once an evaluation."""
+    """Every change up to `as_of`, and the next one if there will be one; once an evaluation."""
     key = ("overdue", view.as_of, "")
     if key not in view.memo:
-        view.memo[key] = list(_changed(_moments(view)))
+        view.memo[key] = list(_up_to_the_next(view))
     return cast("list[Moment]", view.memo[key])
 
 
@@ -48,44 +50,61 @@ def next_due(view: View) -> datetime | None:
     return next((moment.at for moment in timeline(view) if moment.at > view.as_of), None)
 
 
+def _up_to_the_next(view: View) -> Iterator[Moment]:
+    for moment in _changed(_moments(view)):
+        yield moment
+        if moment.at > view.as_of:
+            return
+
+
 def _changed(moments: Iterable[Moment]) -> Iterator[Moment]:
     """Without those that say what the one before said."""
-    before: object = ()
+    before: object = []
     for moment in moments:
         said = [(one.name, one.level, one.severity, one.slot, one.flags) for one in moment.late]
-        if said != before and (said or before):
+        if said != before:
             yield moment
         before = said
 
 
 def _moments(view: View) -> Iterator[Moment]:
-    known = {marker: collections(view, marker) for marker in MARKERS}
-    times = sorted(_times(view, known))
-    for at in times:
-        planned = schedule(view.pack, view.context, at)
-        yield Moment(at=at, late=_late(view, known, at, planned), followed=planned is not None)
+    orders, planned = pending(view), described(view.context)
+    if not (orders or planned):
+        return
+    known: Known = {marker: collections(view, marker) for marker in MARKERS} if planned else {}
+    for at in sorted(_times(view, known) | _of_orders(view, orders)):
+        ended = stopped(view.context, at)
+        waiting = () if ended else tuple(order.late for order in orders if order.holds(at))
+        yield Moment(at=at, late=_late(view, known, at, waiting), followed=not ended)
 
 
-def _late(view: View, known: Known, at: datetime, planned: Schedule | None) -> tuple[Late, ...]:
+def _late(view: View, known: Known, at: datetime, waiting: Iterable[Late]) -> tuple[Late, ...]:
     """The worst first, of equals what has been due longest, of these the marker of the disease."""
-    if planned is None:
-        return ()
+    planned = schedule(view.pack, view.context, at)
+    found = [*(_of_markers(view, known, at, planned) if planned else ()), *waiting]
+    return tuple(sorted(found, key=lambda one: (-one.severity.rank, one.since)))
+
+
+def _of_markers(view: View, known: Known, at: datetime, planned: Schedule) -> Iterator[Late]:
     urine = last(known[URINE_M], at) is not None
-    found = []
     for marker in markers(_kind(view, at), urine=urine):
         point = last(known[marker], at)
         one = None if point is None else late(view, marker, point, at, planned.days)
         if one is not None:
-            found.append(msgspec.structs.replace(one, flags=("state_assumed",)) if planned.assumed else one)
-    return tuple(sorted(found, key=lambda one: (-one.severity.rank, one.since)))
+            yield msgspec.structs.replace(one, flags=("state_assumed",)) if planned.assumed else one
 
 
 def _kind(view: View, at: datetime) -> PatientType:
-    return stated_type(view, at) or disease(view).types.at(at)
+    return stated_type(view, at) or _disease(view).types.at(at)
+
+
+def _disease(view: View) -> Disease:
+    known, since = view.memo.get(KEPT, (None, None))
+    return taken_up(view, known, since)[0]
 
 
 def _times(view: View, known: Known) -> set[datetime]:
-    """Moments at which the answer may change. Empty for a patient nobody ever described."""
+    """Moments at which the answer may change for what the patient is followed by."""
     turns = changes(view.context)
     planned = intervals(view.pack, view.context, [_early(known, turns), *turns])
     if not planned:
@@ -123,10 +142,9 @@ def _early(known: Known, turns: Sequence[datetime]) -> datetime:
     return min([*turns, *(points[0].at for points in known.values() if points)], default=_EPOCH) - timedelta(days=1)
 
 
-def _types(view: View) -> Iterator[datetime]:
+def _types(view: View) -> Iterable[datetime]:
     """When the type that follows from the values may become another one."""
-    if not view.context.of("patient_type"):
-        yield from disease(view).types.turns
+    return () if view.context.of("patient_type") else _disease(view).types.turns
 
 
 def _of_alerts(view: View) -> Iterator[datetime]:
@@ -134,3 +152,11 @@ def _of_alerts(view: View) -> Iterator[datetime]:
         yield alert.opened_at
         if alert.cleared_at is not None:
             yield alert.cleared_at
+
+
+def _of_orders(view: View, orders: Sequence[Pending]) -> set[datetime]:
+    """When orders become late or are answered, and when the context changes meanwhile."""
+    if not orders:
+        return set()
+    found = {at for order in orders for at in (order.due, order.end) if at is not None}
+    return found | {at for at in changes(view.context) if at >= min(found)}

@@ -1,6 +1,7 @@
 """STALE: a test that the patient is followed by is late, or an ordered one has no result (alert behaviour 3) [S][E].
 
-STALE_INFO from I + 14 d, STALE_OVERDUE MEDIUM from 1.5 I, HIGH from 2 I or when overdue and rising or an alert is open.
+STALE_INFO from I + 14 d, STALE_OVERDUE MEDIUM from 1.5 I, HIGH from 2 I or when overdue and rising or an alert is open;
+STALE_PENDING for an order without a result.
 One episode however many tests are late: the most severe counts, of equals the one due longest; it ends when none is
 late. Its opening is the due time and its anchor the last valued slot of the test that was late first.
 

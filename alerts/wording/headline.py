@@ -18,6 +18,8 @@ from alerts.wording import figures
 from alerts.wording.catalogue import Language, catalogue
 
 LIMIT = 139
+_OTHER_TIMES = {"last_at": "last_sample", "ordered_at": "ordered", "value_at": "sample"}
+"""Facts whose time is shown instead of the sample's, and with which words."""
 _BEFORE_ALL = "specimen_mismatch_suspected"
 """The flag that is read before what to do, and dropped last."""
 _LISTED = 2
@@ -114,12 +116,12 @@ def _request(rule: str, last: Judgement, language: Language) -> str:
 
 
 def _sample(last: Judgement, language: Language) -> str:
-    """When it was taken; of a test that is late the last one there is."""
-    offset, earlier = int(last.facts.get("offset", "0")), last.facts.get("last_at", "")
-    other = earlier or last.facts.get("value_at", "")
-    at = datetime.fromisoformat(other) if other else last.at
+    """When it was taken; of a test that is late the last one there is, of an order when it was made."""
+    offset = int(last.facts.get("offset", "0"))
+    key, fact = next(((key, fact) for fact, key in _OTHER_TIMES.items() if fact in last.facts), ("sample", ""))
+    at = datetime.fromisoformat(last.facts[fact]) if fact else last.at
     when = figures.moment(at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
-    return catalogue(language).text("last_sample" if earlier else "sample", when=when)
+    return catalogue(language).text(key, when=when)
 
 
 def _ended(episode: Episode, language: Language) -> list[str]:

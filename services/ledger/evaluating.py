@@ -15,7 +15,7 @@ from alerts.alert import AlertState
 from alerts.completing import NOTED
 from alerts.evaluate import in_turn
 from alerts.memo import Memo, ask_again
-from alerts.overdue.timeline import next_due
+from alerts.overdue.timeline import KEPT, next_due
 from alerts.rule import Rule, View
 from alerts.thresholds import Pack
 from services.ledger.stored import Stored
@@ -63,16 +63,18 @@ class Rules:
         for rule in in_turn(self.rules):
             memo = person.memos.get(rule.name)
             if rule.timed:
-                self._timed(person, view, rule)
+                self._timed(person, view, rule, reach)
             elif memo is None or _concerns(rule, memo, reach):
                 self._one(person, view, rule, None if reach.analytes is None else reach.since)
         return [state for rule in self.rules for state in said(person, rule.name)]
 
-    def _timed(self, person: Stored, view: View, rule: Rule) -> None:
+    def _timed(self, person: Stored, view: View, rule: Rule, reach: Reach) -> None:
         """Anew, after the others: time alone changes what it says. Keeps when that is next."""
         others = (state for other in self.rules if not other.timed for state in said(person, other.name))
         seen = msgspec.structs.replace(view, alerts=tuple(others))
+        seen.memo[KEPT] = (person.disease, None if reach.analytes is None else reach.since)
         self._one(person, seen, rule, None)
+        person.disease = seen.memo.get(("disease", view.as_of, ""))
         if rule.name in person.memos:
             person.next_due = next_due(seen)
 

@@ -16,6 +16,7 @@ from alerts.alert import AlertState
 from alerts.candidates import Candidate
 from alerts.context import Context
 from alerts.memo import Memo
+from alerts.myeloma.disease import Disease
 from alerts.result import Result
 from alerts.series import Series
 from schemas.patient_event import ContextEntry
@@ -106,6 +107,8 @@ class Stored(msgspec.Struct, kw_only=True):
     """When the stored timer fires that lets it pass; None without one."""
     candidates: tuple[Candidate, ...] | None = None
     """Findings that ask for enrolment, as last stored; None when not known."""
+    disease: Disease | None = None
+    """As last worked out, where it was: the next report takes it up from there."""
     memos: dict[str, Memo] = {}
     """What each rule said last, with the way there: only what a change reaches is asked again."""
 

@@ -139,6 +139,8 @@ COURSES = (
             facts=FOLLOWED, now=days(120)),
     _course("test_overdue_rising", "STALE", "STALE_OVERDUE HIGH", _days("mspike", "0:11 28:13"), facts=FOLLOWED,
             now=days(120)),
+    _course("test_ordered", "STALE", "STALE_PENDING INFO",
+            result("mspike", None, days(0), status="I", slot="O", version=days(0), reason="pending"), now=days(9)),
     _course("test_overdue_long", "STALE", "STALE_OVERDUE HIGH", _days("flck", "0:310"), _days("flcl", "0:11"),
             facts=(fact("patient_type", code="FLC_ONLY"), fact("state", code="off_treatment")), now=days(190)),
 )  # fmt: skip
