@@ -22,7 +22,9 @@ from alerts.rule import View
 def patient_type(view: View) -> Iterable[Derived]:
     """At the first reading and wherever it changes: a new line, or a person's entry."""
     known, last = disease(view), ""
-    times = {r.at for r in (*known.serum, *known.urine)} | {pair.kappa.at for pair in known.light}
+    other = known.told.get("immunoglobulin")
+    others = other.readings if other else ()
+    times = {r.at for r in (*known.serum, *known.urine, *others)} | {pair.kappa.at for pair in known.light}
     for at in sorted(times):
         kind = known.types.at(at)
         if kind != last:

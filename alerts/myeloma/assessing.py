@@ -94,7 +94,7 @@ class _Source:
     def __init__(self, view: View) -> None:
         self._view, self._known = view, disease(view)
         chain, light = self._known.chain, self._known.light
-        self._serum = Track(items=[(r.at, r.interval) for r in self._known.serum if not r.partial])
+        self._serum = Track(items=self._serum_component())
         self._urine = Track(items=[(r.at, r.interval) for r in self._known.urine])
         self._ratio = Track(items=[(p.kappa.at, p.ratio) for p in light])
         self._dflc = Track(items=[(p.kappa.at, p.dflc(chain)) for p in light] if chain else [])
@@ -104,6 +104,14 @@ class _Source:
         steps = (s for found in courses(view).values() for s in found if s.pd_at and not s.carried)
         for step in sorted(steps, key=lambda s: s.reading.at):
             self._pd_seen.setdefault(line_of(starts, step.reading.at), step.reading.at)
+
+    def _serum_component(self) -> list[tuple[datetime, Interval]]:
+        """Serum M, in lines where it stands in the immunoglobulin: one method for the whole line (relapse 1)."""
+        stands_in = self._known.types.stand_in.at
+        other = self._known.told.get("immunoglobulin")
+        m = [r for r in self._known.serum if not r.partial and not stands_in(r.at)]
+        found = [*m, *(r for r in (other.readings if other else ()) if stands_in(r.at))]
+        return sorted(((r.at, r.interval) for r in found), key=_time)
 
     @property
     def times(self) -> list[datetime]:

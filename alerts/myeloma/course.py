@@ -22,7 +22,7 @@ from alerts.myeloma.readings import Component, Reading
 from alerts.myeloma.steps import KINDS, Rung, Step, Tests, is_open, is_true
 from alerts.thresholds import Pack
 
-_GIVEN = frozenset({"_pack", "_kind", "_component", "_starts", "_type_at"})
+_GIVEN = frozenset({"_pack", "_kind", "_starts", "_type_at", "_applies"})
 State = dict[str, Any]
 """How a course stands after a reading, to be taken up again later; what it holds is replaced, never changed."""
 
@@ -44,10 +44,11 @@ class Course:
         component: Component,
         starts: Sequence[datetime],
         kind_at: Callable[[datetime], PatientType],
+        applies: Callable[[datetime], bool],
         state: State | None = None,
     ) -> None:
-        self._pack, self._kind, self._component = pack, KINDS[component], component
-        self._starts, self._type_at = starts, kind_at
+        self._pack, self._kind = pack, KINDS[component]
+        self._starts, self._type_at, self._applies = starts, kind_at, applies
         self._line = 0
         self._nadir: Nadir | None = None
         self._last: Tests | None = None
@@ -162,10 +163,6 @@ class Course:
             from_previous=self._doubling(reading, against) if kind.doubling else None,
             from_nadir=significant.doubled(pack, low, value, "a-ii") if kind.doubling else None,
         )
-
-    def _applies(self, at: datetime) -> bool:
-        """The difference defines progression only where nothing else can be measured."""
-        return self._component != "dflc" or self._type_at(at) is PatientType.FLC_ONLY
 
     def _doubling(self, reading: Reading, earlier: Reading) -> Node:
         double = significant.doubled(self._pack, earlier.quantity, reading.quantity, "from_previous")

@@ -6,7 +6,7 @@ can reach; what comes out is the same as from the start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Literal, cast
@@ -16,8 +16,9 @@ import msgspec
 from alerts.clone import Chain
 from alerts.myeloma.course import Course, State
 from alerts.myeloma.flc import Draws, Involved, Pair, flc_reading
+from alerts.myeloma.immunoglobulin import analyte
 from alerts.myeloma.lines import line_starts
-from alerts.myeloma.patient_type import Types
+from alerts.myeloma.patient_type import PatientType, Taken, Types
 from alerts.myeloma.readings import Component, Reading, Readings
 from alerts.myeloma.steps import Step
 from alerts.rule import View
@@ -47,7 +48,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         same = up_to(self.readings, since)
         if same == len(self.readings) == len(taken):
             return self
-        fold = Course(view.pack, component, line_starts(view), types.at, self.states[same - 1] if same else None)
+        state = self.states[same - 1] if same else None
+        fold = Course(view.pack, component, line_starts(view), types.at, _applies(types, component), state)
         states, steps = list(self.states[:same]), list(self.steps[: up_to(self.steps, since, _taken)])
         for reading in taken[same:]:
             step = fold.take(reading)
@@ -56,23 +58,38 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return Told(readings=tuple(taken), states=tuple(states), steps=tuple(steps))
 
 
+def _applies(types: Types, component: Component) -> Callable[[datetime], bool]:
+    """The difference counts only where nothing else can be measured, the immunoglobulin where it stands in for M."""
+    if component == "dflc":
+        return lambda at: types.at(at) is PatientType.FLC_ONLY
+    return types.stand_in.at if component == "immunoglobulin" else lambda _: True
+
+
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """Where the readings come from."""
 
-    serum: Readings = Readings(component="serum")
-    urine: Readings = Readings(component="urine")
+    serum: Readings = Readings(component="serum", analyte="mspike")
+    immunoglobulin: Readings = Readings(component="immunoglobulin", analyte="")
+    urine: Readings = Readings(component="urine", analyte="umprot")
     draws: Draws = Draws()
     involved: Involved = Involved()
 
     def onward(self, view: View, since: datetime | None) -> tuple[_Found, datetime | None]:
         """With what the view has from `since` on, and from where on anything is new; itself when nothing is."""
         serum, urine = self.serum.onward(view, since), self.urine.onward(view, since)
-        draws = self.draws.onward(view, since)
-        if serum is self.serum and urine is self.urine and draws is self.draws:
+        draws, other = self.draws.onward(view, since), self._other(view, since)
+        if serum is self.serum and urine is self.urine and draws is self.draws and other is self.immunoglobulin:
             return self, since
         at = since if draws is self.draws else earliest(since, draws.since)
         involved = self.involved.onward(view, draws.pairs, at)
-        return _Found(serum=serum, urine=urine, draws=draws, involved=involved), at
+        return _Found(serum=serum, immunoglobulin=other, urine=urine, draws=draws, involved=involved), at
+
+    def _other(self, view: View, since: datetime | None) -> Readings:
+        """The immunoglobulin that may stand in; from the start when it is another one than before."""
+        name = analyte(view)
+        if name == self.immunoglobulin.analyte:
+            return self.immunoglobulin.onward(view, since) if name else self.immunoglobulin
+        return Readings(component="immunoglobulin", analyte=name).onward(view)
 
 
 class Disease(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +102,7 @@ class Disease(msgspec.Struct, frozen=True, kw_only=True):
     """The involved chain; None while nothing names it: then light chains say nothing."""
     types: Types
     told: dict[Component, Told]
-    """Serum M first."""
+    """Serum M first; the immunoglobulin only where it stands in for it in some line."""
     found: _Found
     mark: object
     follows: object | None = None
@@ -126,7 +143,8 @@ def _disease(view: View, known: Disease | None, since: datetime | None) -> Disea
             return known
         types = _types(view, found, known.types, at)
         same = found.involved.chain == known.chain and bool(found.draws.pairs) == bool(known.light)
-        if same and types.lines == known.types.lines:
+        same = same and found.immunoglobulin.analyte == known.found.immunoglobulin.analyte
+        if same and types.lines == known.types.lines and types.stand_in == known.types.stand_in:
             return _put_together(view, found, types, known, at)
     found, _ = _Found().onward(view, None)
     return _put_together(view, found, _types(view, found, None, None), None, None)
@@ -135,8 +153,11 @@ def _disease(view: View, known: Disease | None, since: datetime | None) -> Disea
 def _types(view: View, found: _Found, known: Types | None, since: datetime | None) -> Types:
     """They are kept, so they must not hold the whole view."""
     about = msgspec.structs.replace(view, series=Series(), memo={})
-    chain = found.involved.chain
-    return Types(about, found.serum.items, found.urine.items, found.draws.pairs, chain, known, since)
+    taken = Taken(
+        serum=found.serum.items, immunoglobulin=found.immunoglobulin.items, urine=found.urine.items,
+        light=found.draws.pairs, chain=found.involved.chain,
+    )  # fmt: skip
+    return Types(about, taken, known, since)
 
 
 def _put_together(
@@ -144,7 +165,8 @@ def _put_together(
 ) -> Disease:  # fmt: skip
     light, chain, old = found.draws.pairs, found.involved.chain, known.told if known else {}
     told: dict[Component, Told] = {}
-    for readings in (found.serum, found.urine):
+    stands_in = any(types.stand_in.lines)
+    for readings in (found.serum, *([found.immunoglobulin] if stands_in else []), found.urine):
         before = old.get(readings.component, Told())
         told[readings.component] = before.onward(view, types, readings.component, readings.items, since)
     if chain is not None:

@@ -1,7 +1,8 @@
 """Measurable disease and the patient's type, one a line of therapy (relapse 1) [R:1,2,9].
 
-As entered in the context; else from the baseline of the line. Where no line is known, from the first values that were
-measurable: serum or urine M as soon as either ever was, else the light chains (the baseline itself is unknown then).
+As entered in the context; else from the baseline of the line, by serum M or the immunoglobulin in its place. Where no
+line is known, from the first values that were measurable: serum or urine M as soon as either ever was, else the light
+chains (the baseline itself is unknown then).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import msgspec
 from alerts.clone import Chain
 from alerts.logic import Truth
 from alerts.myeloma.flc import Pair, abnormal
+from alerts.myeloma.immunoglobulin import StandIn
 from alerts.myeloma.lines import line_of, line_starts
 from alerts.myeloma.readings import Reading
 from alerts.rule import View
@@ -67,27 +69,38 @@ class _Measured(msgspec.Struct, frozen=True):
         return self.items[max(index, 0)][1] if self.items else False
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What a type rests on, in collection order."""
+
+    serum: Sequence[Reading]
+    immunoglobulin: Sequence[Reading]
+    urine: Sequence[Reading]
+    light: Sequence[Pair]
+    chain: Chain | None
+
+
 class Types:
     """The type in force at any moment."""
 
     def __init__(
         self,
         view: View,
-        serum: Sequence[Reading],
-        urine: Sequence[Reading],
-        light: Sequence[Pair],
-        chain: Chain | None,
+        taken: Taken,
         known: Types | None = None,
         since: datetime | None = None,
     ) -> None:
         """What was taken before `since` and the chain are as they were in `known`."""
         self._view, self._starts = view, line_starts(view)
-        old = known.measured if known else (_Measured(), _Measured(), _Measured())
-        at, pack = since if known else None, view.pack
-        self.measured: tuple[_Measured, _Measured, _Measured] = (
-            old[0].onward(serum, at, lambda reading: _reaches(pack, "relapse.measurable_serum", reading)),
-            old[1].onward(urine, at, lambda reading: _reaches(pack, "relapse.measurable_urine", reading)),
-            old[2].onward(light, at, lambda pair: chain is not None and flc_measurable(pack, pair, chain)),
+        old = known.measured if known else (_Measured(), _Measured(), _Measured(), _Measured())
+        at, pack, chain = since if known else None, view.pack, taken.chain
+        self.stand_in = StandIn.of(pack, self._starts, taken.serum, taken.immunoglobulin)
+        self.measured: tuple[_Measured, _Measured, _Measured, _Measured] = (
+            old[0].onward(taken.serum, at, lambda reading: _reaches(pack, "relapse.measurable_serum", reading)),
+            old[1].onward(taken.urine, at, lambda reading: _reaches(pack, "relapse.measurable_urine", reading)),
+            old[2].onward(taken.light, at, lambda pair: chain is not None and flc_measurable(pack, pair, chain)),
+            old[3].onward(
+                taken.immunoglobulin, at, lambda reading: _reaches(pack, "relapse.measurable_serum", reading)
+            ),
         )
         self._lines: dict[int, PatientType] = {}
 
@@ -102,7 +115,8 @@ class Types:
     @property
     def turns(self) -> list[datetime]:
         """When the type may become another one without an entry in the context."""
-        return [component.first for component in self.measured if component.first is not None]
+        used = self.measured if any(self.stand_in.lines) else self.measured[:3]
+        return [component.first for component in used if component.first is not None]
 
     @property
     def lines(self) -> list[PatientType]:
@@ -110,14 +124,15 @@ class Types:
         return [self._of_line(number) for number in range(1, len(self._starts) + 1)]
 
     def _so_far(self, when: datetime) -> PatientType:
-        serum, urine, flc = (c.first is not None and c.first <= when for c in self.measured)
-        return patient_type(serum=serum, urine=urine, flc=flc)
+        serum, urine, flc, other = (c.first is not None and c.first <= when for c in self.measured)
+        return patient_type(serum=serum or (other and self.stand_in.at(when)), urine=urine, flc=flc)
 
     def _of_line(self, line: int) -> PatientType:
         if line not in self._lines:
             start = self._starts[line - 1]
-            serum, urine, flc = (component.baseline(start) for component in self.measured)
-            self._lines[line] = patient_type(serum=serum, urine=urine, flc=flc)
+            serum, urine, flc, other = (component.baseline(start) for component in self.measured)
+            stands_in = any(self.stand_in.lines) and self.stand_in.lines[line]
+            self._lines[line] = patient_type(serum=other if stands_in else serum, urine=urine, flc=flc)
         return self._lines[line]
 
 

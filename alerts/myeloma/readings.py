@@ -20,11 +20,14 @@ from alerts.samples import hours, shown, since
 from alerts.series import Point
 from alerts.stepping import up_to
 
-Component = Literal["serum", "urine", "dflc", "involved_flc"]
+Component = Literal["serum", "immunoglobulin", "urine", "dflc", "involved_flc"]
 ANALYTES: dict[str, str] = {"serum": "mspike", "urine": "umprot"}
-UNITS: dict[str, str] = {"serum": "g/L", "urine": "mg/(24.h)", "dflc": "mg/L", "involved_flc": "mg/L"}
+UNITS: dict[str, str] = {
+    "serum": "g/L", "immunoglobulin": "g/L", "urine": "mg/(24.h)", "dflc": "mg/L", "involved_flc": "mg/L",
+}  # fmt: skip
 NAMES: dict[str, str] = {
-    "serum": "serum_m", "urine": "urine_m", "dflc": "dflc", "involved_flc": "involved_flc",
+    "serum": "serum_m", "immunoglobulin": "immunoglobulin", "urine": "urine_m", "dflc": "dflc",
+    "involved_flc": "involved_flc",
 }  # fmt: skip
 
 
@@ -71,16 +74,17 @@ def evaluable(point: Point) -> bool:
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
-    """Serum or urine M, one a specimen: of several results of a specimen the first counts."""
+    """Serum or urine M, or an immunoglobulin, one a specimen: of several results of a specimen the first counts."""
 
-    component: Literal["serum", "urine"]
+    component: Literal["serum", "immunoglobulin", "urine"]
+    analyte: str
     items: tuple[Reading, ...] = ()
     specimens: tuple[str, ...] = ()
     """Of each item."""
 
     def onward(self, view: View, since: datetime | None = None) -> Readings:
         """With what the view has from `since` on, of which nothing else is kept."""
-        points, same = view.series.since(ANALYTES[self.component], since), up_to(self.items, since)
+        points, same = view.series.since(self.analyte, since), up_to(self.items, since)
         if not points and same == len(self.items):
             return self
         new = one_a_specimen((p for p in points if evaluable(p)), self.specimens[:same])
@@ -89,6 +93,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
             items.append(self._reading(view, point, items))
         return Readings(
             component=self.component,
+            analyte=self.analyte,
             items=tuple(items),
             specimens=(*self.specimens[:same], *(point.result.specimen for point in new)),
         )
@@ -111,7 +116,7 @@ def _one_band(point: Point) -> bool:
 
 def readings(view: View, component: Literal["serum", "urine"]) -> tuple[Reading, ...]:
     """All of one component."""
-    return Readings(component=component).onward(view).items
+    return Readings(component=component, analyte=ANALYTES[component]).onward(view).items
 
 
 def one_a_specimen(points: Iterable[Point], seen: Collection[str] = ()) -> list[Point]:

@@ -39,6 +39,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 KINDS: dict[Component, Kind] = {
     "serum": Kind(floor="relapse.serum_rise", criterion=progression.serum, rise=significant.serum_rise, doubling=True),
+    "immunoglobulin": Kind(
+        floor="relapse.serum_rise", criterion=progression.serum, rise=significant.serum_rise, doubling=True
+    ),
     "urine": Kind(floor="relapse.urine_rise", criterion=progression.urine, rise=significant.urine_rise),
     "dflc": Kind(floor="relapse.dflc_rise", criterion=progression.dflc),
     "involved_flc": Kind(floor="relapse.significant_flc", rise=significant.flc_rise),

@@ -235,6 +235,7 @@ def _flags(ladder: Ladder, point: Point) -> tuple[str, ...]:
     steps = [held.met for held in ladder.held.values()]
     own = {
         "rise_not_imwg": any(step.not_imwg for step in steps),
+        "by_immunoglobulin": "immunoglobulin" in ladder.held,
         "post_exchange": any(step.reading.post_exchange for step in steps),
         "without_pd": ladder.level == "BIO_SIGNIFICANT"
         and all(h.step.rung is not Rung.PD and not h.step.pd_at for h in ladder.held.values()),
@@ -245,7 +246,9 @@ def _flags(ladder: Ladder, point: Point) -> tuple[str, ...]:
 RULE = Rule(
     name="BIO",
     family="relapse",
-    inputs=frozenset({"mspike", "umprot", "flck", "flcl", "sife"}).union(*(rule.inputs for rule in SIBLINGS)),
+    inputs=frozenset({"mspike", "umprot", "flck", "flcl", "sife", "igg", "iga", "igm"}).union(
+        *(rule.inputs for rule in SIBLINGS)
+    ),
     judge=Resumed(_onward),
     delivery="working_hours",
 )

@@ -121,7 +121,7 @@ def _facts(seen: Sequence[Sign], since: datetime | None) -> dict[str, str]:
 RULE = Rule(
     name="CR_LOST",
     family="relapse",
-    inputs=frozenset({"sife", "uife", "mspike", "umprot", "flck", "flcl"}),
+    inputs=frozenset({"sife", "uife", "mspike", "umprot", "flck", "flcl", "igg", "iga", "igm"}),
     judge=judge,
     delivery="working_hours",
 )

@@ -31,7 +31,7 @@ from alerts.stepping import Step as Judged
 def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a draw of both light chains."""
     now, at = taken_up(view, known.kept, since)
-    serum = now.told["serum"].steps
+    serum = [now.told[name].steps for name in ("serum", "immunoglobulin") if name in now.told]
     at = earliest(at, since)
 
     def draws(before: dict[str, Node] | None) -> Iterator[Judged]:
@@ -39,7 +39,8 @@ def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
         for step in now.told["dflc"].steps_since(at) if "dflc" in now.told else ():
             series = step.series.casefold()
             last = {series: last[""]} if series and "" in last else last  # the method is named from now on
-            judgement, node = _judge(view, now, step, last.get(series), _in_pd(serum, step.reading.at))
+            in_pd = any(_in_pd(steps, step.reading.at) for steps in serum)
+            judgement, node = _judge(view, now, step, last.get(series), in_pd=in_pd)
             silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
             last = last if silent else {**last, series: node}
             yield from steps_at(step.reading.at, last, [judgement])
@@ -48,12 +49,12 @@ def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
 
 
 def _in_pd(serum: Sequence[Step], at: datetime) -> bool:
-    """Serum M is in confirmed progression by then: BIO carries it."""
+    """Serum M, or what stands in for it, is in confirmed progression by then: BIO carries it."""
     index = bisect_right(serum, at, key=attrgetter("reading.at")) - 1
     return index >= 0 and serum[index].pd_at is not None
 
 
-def _judge(view: View, known: Disease, step: Step, last: Node | None, in_pd: bool) -> tuple[Judgement, Node]:
+def _judge(view: View, known: Disease, step: Step, last: Node | None, *, in_pd: bool) -> tuple[Judgement, Node]:
     reading, nadir = step.reading, step.nadir
     excluded = _excluded(known, step, in_pd=in_pd)
     node = excluded or (escape(view.pack, nadir, reading) if nadir and step.large else step.node)
@@ -126,7 +127,7 @@ def _facts(step: Step) -> dict[str, str]:
 RULE = Rule(
     name="LC_ESCAPE",
     family="relapse",
-    inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat"}),
+    inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat", "igg", "iga", "igm"}),
     judge=Resumed(_onward),
     delivery="working_hours",
 )
