@@ -257,8 +257,9 @@ def _point(time: datetime, measurements: list[Measurement]) -> Point:
 
 
 def _precedence(measurement: Measurement) -> tuple[bool, bool, bool, bool, str]:
-    """Final before preliminary, central laboratory before point of care, the total measured before one band or a share
-    of the protein, a number before a bound; then slot id.
+    """Final before preliminary, central laboratory before point of care, the whole before a part, a number, slot id.
+
+    A part is one band of the M-protein, or an M worked out from its share of the protein.
     """
     winner = measurement.winner
     lesser = not _PARTS.isdisjoint(winner.flags)
