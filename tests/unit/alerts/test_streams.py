@@ -1,0 +1,215 @@
+"""What the worker says after every event of a stream is what the plain way says of all that is known by then.
+
+Made-up streams: reports of one analyte or of several, late samples, corrections, withdrawals, samples that move, one
+specimen in two draws, changes of the context, and time that passes with nothing coming. The worker asks a rule only
+when its inputs changed and only from where the change reaches (`services/ledger/evaluating.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.alert import AlertState, Undetermined
+from alerts.context import Fact
+from alerts.evaluate import evaluate
+from alerts.result import Result
+from alerts.rule import View
+from alerts.rules import RULES
+from alerts.series import Series
+from alerts.thresholds import default_pack
+from services.ledger.context import Demographics
+from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
+from services.ledger.stored import Stored
+from tests.builders import PATIENT, context, fact, hours, result
+from tests.unit.alerts.test_memo import VALUES
+
+KNOWN = {"birth_date": date(1956, 3, 1), "sex": "F"}
+CODED = {
+    "sife": ("positive:IgG-kappa", "negative", "positive:IgA-lambda"), "uife": ("negative", "positive:kappa"),
+}  # fmt: skip
+NUMBERS = {
+    **VALUES, "mspike": ["0", "<1", "8", "14", "20", "42"], "umprot": ["80", "150", "420", "900"],
+    "flck": ["8", "20", "180", "900"], "flcl": ["5", "15", "300"], "igg": ["9", "72"], "hb": ["68", "95", "104", "130"],
+}  # fmt: skip
+GROUPS = (
+    ("mspike",), ("flck", "flcl"), ("creat",), ("ca", "alb"), ("hb",), ("mspike", "sife", "uife"),
+    ("umprot", "mspike"), ("k", "hi", "creat"), ("flck", "flcl", "mspike", "creat"), ("visc", "igm", "tp"),
+    tuple(sorted({*NUMBERS, *CODED})),
+)  # fmt: skip
+"""Analytes that rules read together; one alone is as likely as all of them."""
+FACTS = (
+    fact("line_start", hours(24 * 40)), fact("line_start", hours(24 * 200)), fact("state", hours(0), code="smouldering"),
+    fact("isotype", code="IgG-kappa"), fact("patient_type", hours(24 * 100), code="FLC_ONLY"),
+    fact("plasma_exchange", hours(24 * 90)), fact("verdict", hours(24 * 300), code="CLIN_RELAPSE"),
+    fact("symptom", hours(24 * 30), hours(24 * 31), code="blurred"), fact("transfusion", hours(24 * 60)),
+    fact("dialysis", hours(24 * 120), hours(24 * 150)), fact("state", hours(24 * 50), code="on_treatment"),
+    fact("drug", hours(24 * 20), code="daratumumab"), fact("modifier", hours(0), code="high_organ_risk"),
+)  # fmt: skip
+
+Event = list[Result] | Fact | timedelta
+"""A report, an entry of the context, or time that passes."""
+
+
+@st.composite
+def _results(draw: st.DrawFn) -> list[Result]:
+    """One report: draws of a group, mostly of one time."""
+    group = draw(st.sampled_from(GROUPS))
+    first = draw(_times)
+    return [draw(_result(name, first)) for name in draw(st.lists(st.sampled_from(group), min_size=1, max_size=5))]
+
+
+_times = st.one_of(
+    st.integers(0, 40).map(lambda n: 24 * 14 * n), st.integers(0, 300).map(lambda n: 36 * n), st.integers(0, 30)
+)
+"""Hours: fortnightly over a year and a half, any day and a half of it, or close together."""
+
+
+@st.composite
+def _result(draw: st.DrawFn, name: str, first: int) -> Result:
+    at = hours(first + draw(st.sampled_from((0, 0, 0, 0, 1, 23, 24, 25, 60))))
+    status = draw(st.sampled_from("FFFFFFFCCDPUWX"))
+    more = {
+        "specimen": draw(st.sampled_from(("", "", "", "S1", "S2"))),
+        "version": hours(draw(st.integers(14000, 14005))),
+        "slot": f"{name}@{draw(st.integers(0, 3))}" if draw(st.integers(0, 9)) == 0 else "",
+    }
+    if name in CODED:
+        return result(name, None, at, status=status, coded=draw(st.sampled_from(CODED[name])), **more)  # type: ignore[arg-type]
+    if name == "umprot" and draw(st.integers(0, 4)) == 0:
+        more["quality"] = "NOT_FOR_IMWG"
+    if name in ("flck", "flcl"):
+        more["method"] = draw(st.sampled_from(("A", "A", "A", "B")))
+    value = draw(st.sampled_from(NUMBERS[name])) if status in "FCP" else None
+    return result(name, value, at, status=status, **more)  # type: ignore[arg-type]
+
+
+_events: st.SearchStrategy[list[Event]] = st.lists(
+    st.one_of(_results(), _results(), _results(), _results(), st.sampled_from(FACTS),
+              st.sampled_from((timedelta(days=20), timedelta(days=90)))), min_size=2, max_size=14,
+)  # fmt: skip
+
+
+_CLONE = {
+    "mspike": ("0", "8", "14", "20"), "flck": ("20", "180", "900"), "flcl": ("15", "15", "300"), "hb": ("68", "130"),
+    "umprot": ("150", "420", "900"), "sife": CODED["sife"], "uife": CODED["uife"],
+}  # fmt: skip
+
+
+@st.composite
+def _clone_result(draw: st.DrawFn, name: str, number: int) -> Result:
+    """Of one of a few visits; a specimen may be measured again a day later, or one chain of it."""
+    at = hours(24 * 28 * number + draw(st.sampled_from((0, 0, 0, 26))))
+    status = draw(st.sampled_from("FFFFFFFFCD"))
+    more = {"specimen": draw(st.sampled_from(("", f"V{number}", f"V{number}"))), "version": hours(9000)}
+    if name in CODED:
+        return result(name, None, at, status=status, coded=draw(st.sampled_from(CODED[name])), **more)  # type: ignore[arg-type]
+    return result(name, draw(st.sampled_from(_CLONE[name])) if status in "FC" else None, at, status=status, **more)  # type: ignore[arg-type]
+
+
+@st.composite
+def _visit(draw: st.DrawFn) -> list[Result]:
+    names = draw(st.sampled_from((["flck", "flcl"], ["flck", "flcl"], ["mspike"], ["flck"], ["flcl"], [*_CLONE])))
+    number = draw(st.integers(0, 6))
+    return [draw(_clone_result(name, number)) for name in names]
+
+
+_clone_events: st.SearchStrategy[list[Event]] = st.lists(
+    st.one_of(*[_visit()] * 6, st.sampled_from(FACTS)), min_size=3, max_size=16
+)
+
+
+def _person() -> Stored:
+    return Stored(
+        root=1, patient=PATIENT, public_id="P", version=0, members=(1,), series=Series(), entries=(),
+        demographics=Demographics(), context=context(**KNOWN), alerts={}, as_of=datetime.min.replace(tzinfo=UTC),
+        incomplete={}, memos={},
+    )  # fmt: skip
+
+
+def take(person: Stored, event: Event) -> Reach:
+    """The person after one event; what it can alter."""
+    if isinstance(event, timedelta):
+        person.as_of = max(person.as_of, hours(14000)) + event
+        return NOTHING
+    if isinstance(event, Fact):
+        person.context = msgspec.structs.replace(person.context, facts=(*person.context.facts, event))
+        return EVERYTHING
+    fresh = [one for one in event if one not in person.series]
+    reach = Reach(analytes=frozenset(one.analyte for one in fresh), since=person.series.reach(fresh))
+    person.series = person.series.merge(fresh)
+    person.as_of = max([person.as_of, *(one.received_at for one in event)])
+    return reach
+
+
+def told(rules: Rules, person: Stored, reach: Reach) -> tuple[list[AlertState], list[Undetermined]]:
+    """What the worker says."""
+    states = rules.ask(person, reach)
+    assert person.incomplete == {}
+    undetermined = [open_ for rule in rules.rules for open_ in person.memos[rule.name].undetermined]
+    return sorted(states, key=lambda a: (a.rule, a.opened_at, a.alert_id)), undetermined
+
+
+def plain(rules: Rules, person: Stored) -> tuple[list[AlertState], list[Undetermined]]:
+    """What `halo evaluate` says."""
+    view: View = rules.view(person)
+    found = evaluate(view, rules.rules, derived=False)
+    assert found.failed == {}
+    return list(found.alerts), sorted(found.undetermined, key=lambda u: [r.name for r in RULES].index(u.rule))
+
+
+def check(events: list[Event], rules: Callable[[], Rules] = lambda: Rules(RULES, default_pack())) -> None:
+    asked, person = rules(), _person()
+    for event in events:
+        assert told(asked, person, take(person, event)) == plain(asked, person)
+
+
+@settings(max_examples=120, deadline=None)
+@given(_events)
+def test_after_every_event_the_worker_says_what_the_plain_way_says(events: list[Event]) -> None:
+    check(events)
+
+
+@settings(max_examples=120, deadline=None)
+@given(_clone_events)
+def test_a_clone_followed_visit_by_visit(events: list[Event]) -> None:
+    check(events)
+
+
+def test_chains_of_one_specimen_in_two_draws_and_a_partner_that_comes_later() -> None:
+    values = ("120", "300", "900")
+    kappa = [result("flck", value, hours(n * 700), specimen=f"S{n}") for n, value in enumerate(values)]
+    later = [result("flcl", "15", hours(n * 700 + 30), specimen=f"S{n}") for n in range(3)]
+    withdrawn = result("flcl", None, hours(730), status="D", slot=later[1].slot, version=hours(9000))
+    check([[kappa[0]], [kappa[1]], [later[1]], [later[0]], [kappa[2]], [later[2]], [withdrawn]])
+    check([[later[0]], [kappa[0]], [later[1]], [later[2]], [kappa[1]], [kappa[2]]])
+
+
+def test_a_first_urine_changes_the_type_of_the_line_for_the_samples_before_it() -> None:
+    known = fact("line_start", hours(100))
+    serum = [result("mspike", value, hours(n)) for n, value in ((50, "8"), (900, "8"), (1500, "14"), (2100, "15"))]
+    check([known, *([one] for one in serum), [result("umprot", "900", hours(2200))]])
+
+
+def test_a_chain_that_found_its_partner_is_no_longer_missing_one() -> None:
+    first = [result("flck", "900", hours(0), method="A"), result("flcl", "15", hours(0), method="A")]
+    lonely = result("flcl", "15", hours(700), specimen="S", method="B")
+    check([first, [lonely], [result("flck", "900", hours(730), specimen="S", method="B")]])
+
+
+def test_one_specimen_measured_twice_counts_once() -> None:
+    first = [result("mspike", value, hours(n * 700), specimen=f"S{n}") for n, value in enumerate(("8", "8", "14"))]
+    again = [result("mspike", "20", hours(n * 700 + 26), specimen=f"S{n}") for n in range(3)]
+    check([[one] for pair in zip(first, again, strict=True) for one in pair])
+
+
+def test_a_relapse_with_an_organ_finding_taken_up_sample_by_sample() -> None:
+    course = [("mspike", 0, "8"), ("mspike", 672, "8"), ("mspike", 1344, "14"), ("hb", 1400, "68"), ("creat", 1500, "400"),
+              ("mspike", 2016, "20"), ("ca", 2100, "3.2"), ("mspike", 2700, "8"), ("hb", 2750, "95")]  # fmt: skip
+    events: list[Event] = [[result(name, value, hours(at))] for name, at, value in course]
+    late = [[result("hb", "130", hours(1400), slot="hb@2026-04-28T16:00:00", status="C", version=hours(14000))]]
+    check([*events, *late, FACTS[6], [result("mspike", "20", hours(8000))]])
