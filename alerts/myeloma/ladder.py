@@ -26,6 +26,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     slot: str
     node: Node
+    texts: tuple[str, ...] = ()
+    """Which texts of clinical relapse it matches: `R:5` consensus, `R:3` treatment indication (relapse 5)."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

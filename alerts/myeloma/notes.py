@@ -22,6 +22,7 @@ def facts(held: Held, every: Sequence[Held], modifiers: Sequence[str]) -> dict[s
     found["pd_date"] = progressed.date().isoformat() if progressed else ""
     found["significant_by"] = " ".join(sorted({name for h in every for name in h.step.significant_by}))
     found["organ_finding"] = organ.name if organ else ""
+    found["organ_texts"] = " ".join(organ.texts) if organ else ""
     found["organ_date"] = organ.at.date().isoformat() if organ else ""
     found["modifiers"] = " ".join(modifiers)
     return {key: text for key, text in (found | _nadir(step)).items() if text} | _no_change(step)

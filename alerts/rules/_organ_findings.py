@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.logic import Truth
+from alerts.logic import Interval, Truth
 from alerts.myeloma.ladder import Finding
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
@@ -53,12 +53,30 @@ def _lean(step: Step) -> Step:
 def findings(view: View, known: Known, since: datetime | None) -> list[Finding]:
     """Every finding from `since` on that rests on final values, in collection order."""
     found = [
-        Finding(name=name, at=step.judgement.at, slot=step.judgement.slot, node=step.judgement.node)
+        Finding(
+            name=name, at=step.judgement.at, slot=step.judgement.slot, node=step.judgement.node,
+            texts=_texts(view, name, step.judgement),
+        )  # fmt: skip
         for steps in known.values()
         for step in steps[up_to(steps, since) :]
         if step.judgement is not None and (name := _name(only_critical(view, step.judgement)))
     ]
     return sorted(found, key=lambda finding: (finding.at, finding.name))
+
+
+_TEXTS = {"HB_DROP": ("R:3", "R:5"), "REN_RISE": ("R:3", "R:5"), "HB_HALO": ("R:3",), "HV_HIGH": ("R:5",)}
+_CALCIUM = (("R:3", "relapse.treat_calcium"), ("R:5", "relapse.clinical_calcium"))
+
+
+def _texts(view: View, name: str, judgement: Judgement) -> tuple[str, ...]:
+    """The texts of clinical relapse that the finding matches; of calcium by its number, which must not be ionised."""
+    if name != "CA_HALO":
+        return _TEXTS.get(name, ())
+    if judgement.value is None or judgement.facts.get("basis") == "IONISED":
+        return ()
+    number = Interval.exactly(judgement.value)
+    limits = ((text, view.pack.limit(key)) for text, key in _CALCIUM)
+    return tuple(text for text, limit in limits if number.test(limit.operator, limit.value) is Truth.TRUE)
 
 
 def _name(judgement: Judgement) -> str:

@@ -51,6 +51,31 @@ def test_only_a_calcium_above_the_organ_limit_is_an_organ_finding(calcium: str, 
     assert alert.level == level
 
 
+@pytest.mark.parametrize(
+    ("organ", "finding", "texts"),
+    [
+        ("ca:2.76", "CA_HALO", "R:5"),
+        ("ca:2.874", "CA_HALO", "R:5"),
+        ("ca:2.875", "CA_HALO", "R:3 R:5"),
+        ("ica:1.62", "CA_HALO", ""),  # neither text names ionised calcium
+        ("hb:95", "HB_HALO", "R:3"),
+        ("creat:300", "REN_HALO", ""),  # the limit of the mnemonic, not of a relapse text
+        ("visc:4.2", "HV_HIGH", "R:5"),
+    ],
+)
+def test_which_text_of_clinical_relapse_matched_is_recorded(organ: str, finding: str, texts: str) -> None:
+    analyte, value = organ.split(":")
+    found = [result(analyte, value, days(84)), result("alb", "40", days(84))]
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), found)
+    assert (alert.level, alert.facts["organ_finding"]) == ("CLIN_POSSIBLE", finding)
+    assert alert.facts.get("organ_texts", "") == texts
+
+
+def test_a_fall_of_haemoglobin_and_a_rise_of_creatinine_match_both_texts() -> None:
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), series("hb", "56:135 84:114"))
+    assert (alert.facts["organ_finding"], alert.facts["organ_texts"]) == ("HB_DROP", "R:3 R:5")
+
+
 def test_an_organ_finding_of_a_refuted_possible_is_no_clinical_one() -> None:
     organ = [result("hb", "95", days(120))]
     (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1 112:9"), organ)
