@@ -94,12 +94,14 @@ def _ionised_normal(
     side: Side, view: View, sample: Sample, own: _Opinion | None, normal: Node, opinions: list[_Opinion]
 ) -> Judgement:
     """Ionised calcium was asked and says no: what the other reading crosses is shown, not sent."""
-    if own is None or own.node.truth is not Truth.TRUE:
+    if own is None or own.node.truth is Truth.FALSE:
         ionised = _Opinion(reading=_ionised(sample), node=normal, severity=None)
         return _judgement(side, view, sample, ionised, all_of(fact(side.level.lower(), Truth.FALSE), normal), opinions)
-    info = msgspec.structs.replace(own, severity=Severity.INFO)
-    found = _judgement(side, view, sample, info, all_of(own.node, normal), opinions)
-    return msgspec.structs.replace(found, flags=tuple(sorted({*found.flags, side.normal_flag})))
+    info = msgspec.structs.replace(own, severity=Severity.INFO)  # so it would be, too, if it is not known well enough
+    quiet = any_of(all_of(own.node, normal, name="ionised_normal"), own.node)
+    found = _judgement(side, view, sample, info, quiet, opinions)
+    possible = (Severity.INFO,) if found.possible else ()
+    return msgspec.structs.replace(found, flags=tuple(sorted({*found.flags, side.normal_flag})), possible=possible)
 
 
 def _higher(side: Side, view: View, sample: Sample, both: list[_Opinion], opinions: list[_Opinion]) -> Judgement:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.chronic import beside
 from alerts.condition import Node, any_of, compare
+from alerts.counterfactual import leaves
 from alerts.haemoglobin import facts
 from alerts.logic import Truth
 from alerts.rule import Judgement, Rule, View
@@ -82,7 +83,7 @@ def _clears(view: View, point: Point) -> Truth:
 
 def _low(judgement: Judgement) -> bool:
     """Below 80 it does not wait for the morning (behaviour 4)."""
-    return any(limb.limit == "hb_halo.high" and limb.truth is Truth.TRUE for limb in judgement.node.children)
+    return any(leaf.limit == "hb_halo.high" and leaf.truth is Truth.TRUE for leaf in leaves(judgement.node))
 
 
 RULE = Rule(

@@ -68,17 +68,23 @@ def _change(last: Judgement, language: Language) -> str:
 def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     """Most important first."""
     words, last = catalogue(language), episode.last
-    flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_BEFORE_ALL.__ne__)]
+    flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_rank)]
+    beside = _beside(last, language)
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
     why = [words.first(f"why.{reason}") for reason in last.facts.get("why", "").split(",")]
     ordered = (*flags[:1], level, *flags[1:]) if _BEFORE_ALL in last.flags else (level, *flags)
-    return [note for note in (_beside(last, language), *why, *ordered, _request(rule, last, language)) if note]
+    return [note for note in (*beside[:1], *why, *ordered, *beside[1:], _request(rule, last, language)) if note]
 
 
-def _beside(last: Judgement, language: Language) -> str:
+def _rank(flag: str) -> tuple[bool, bool, str]:
+    """A possible other specimen first, then what changes what to do, then how sure the number is."""
+    return flag != _BEFORE_ALL, not flag.startswith(("with_", "suppressed_")), flag
+
+
+def _beside(last: Judgement, language: Language) -> list[str]:
     """Other values the finding rests on (`beside`: `k 6.3 mmol/L;urate 510 umol/L`), as `potassium 6.3 mmol/L`."""
     values = (entry.split(" ", 2) for entry in last.facts.get("beside", "").split(";") if entry)
-    return ", ".join(_value(analyte, Decimal(number), unit, language) for analyte, number, unit in values)
+    return [_value(analyte, Decimal(number), unit, language) for analyte, number, unit in values]
 
 
 def _value(analyte: str, number: Decimal, unit: str, language: Language) -> str:

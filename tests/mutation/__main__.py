@@ -46,8 +46,12 @@ def _check(kind: str, group: dict[str, Any], tests: list[str]) -> dict[str, dict
     with tempfile.TemporaryDirectory(prefix="halo-mutation-") as folder:
         tree = Path(folder) / "tree"
         if kind == "code":
-            return code.outcome(tree, group["files"], tests)
-        return {"alerts/thresholds.toml": limits.outcome(tree, group["sections"], tests)} if group["sections"] else {}
+            return code.outcome(tree, group["files"], tests, group["rules"])
+        return (
+            {"alerts/thresholds.toml": limits.outcome(tree, group["sections"], tests, group["rules"])}
+            if group["sections"]
+            else {}
+        )
 
 
 def _print(group: str, said: dict[str, dict[str, tuple[str, str]]]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutation.tree import copied, found
@@ -14,13 +16,13 @@ Outcome = dict[str, tuple[str, str]]
 """By mutant: `killed`, `survived` or what else mutmut says, and for those not killed the change as a diff."""
 
 
-def outcome(folder: Path, files: list[str], tests: list[str]) -> dict[str, Outcome]:
+def outcome(folder: Path, files: list[str], tests: list[str], rules: list[str]) -> dict[str, Outcome]:
     """By file, every mutant. `folder` is made and may be deleted afterwards."""
     tree = copied(folder)
     files, tests = found(tree, files), found(tree, tests)
     with (tree / "pyproject.toml").open("a", encoding="utf-8") as project:
         project.write(_settings(files, tests))
-    _mutmut(tree, "run", "--max-children", "1")
+    _python(tree, "mutmut", "run", "--max-children", "1", rules=rules)
     return {name: _of(tree, name) for name in files}
 
 
@@ -30,22 +32,25 @@ def _settings(files: list[str], tests: list[str]) -> str:
         '\n[tool.mutmut]\nsource_paths = ["alerts"]\nalso_copy = ["schemas", "services", "infra"]\n'
         f"only_mutate = {json.dumps(files)}\n"
         f"pytest_add_cli_args_test_selection = {json.dumps(tests)}\n"
-        'pytest_add_cli_args = ["-x", "-q", "-p", "no:cacheprovider"]\n'
+        'pytest_add_cli_args = ["-x", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.only"]\n'
         "use_git_change_detection = false\ntrack_dependencies = false\nuse_setproctitle = false\n"
     )
 
 
 def _of(tree: Path, name: str) -> Outcome:
     module = name.removesuffix(".py").replace("/", ".")
-    said = re.findall(r"^ +(\S+): (.+)$", _mutmut(tree, "results", "--all", "true"), re.MULTILINE)
+    said = re.findall(r"^ +(\S+): (.+)$", _python(tree, "mutmut", "results", "--all", "true"), re.MULTILINE)
     ours = {mutant: status for mutant, status in said if mutant.rpartition(".")[0] == module}
-    return {m: (status, "" if status == "killed" else _mutmut(tree, "show", m)) for m, status in ours.items()}
+    left = [mutant for mutant, status in ours.items() if status != "killed"]
+    shown = json.loads(_python(tree, "tests.mutation.shown", name, *left)) if left else {}
+    return {mutant: (status, shown.get(mutant, "")) for mutant, status in ours.items()}
 
 
-def _mutmut(tree: Path, *words: str) -> str:
+def _python(tree: Path, *words: str, rules: Iterable[str] = ()) -> str:
+    known = {**os.environ, "HALO_RULES": ",".join(rules)}
     done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *words], cwd=tree, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *words], cwd=tree, env=known, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"mutmut {' '.join(words)} failed: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+        raise RuntimeError(f"{' '.join(words)} failed: {done.stdout[-3000:]}{done.stderr[-3000:]}")
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,18 +17,18 @@ SECONDS = 300
 """A run that takes longer is as good as a failed one: the mutant is found out."""
 
 
-def outcome(folder: Path, sections: list[str], tests: list[str]) -> dict[str, tuple[str, str]]:
+def outcome(folder: Path, sections: list[str], tests: list[str], rules: list[str]) -> dict[str, tuple[str, str]]:
     """By mutant (`section.key: what changed`) `killed` or `survived`, and the line that survived."""
     tree = copied(folder)
     pack, tests = tree / "alerts" / "thresholds.toml", found(tree, tests)
     said = pack.read_text("utf-8")
-    if not _passes(tree, tests):
+    if not _passes(tree, tests, rules):
         raise RuntimeError(f"the tests fail on the pack as it is: {' '.join(tests)}")
     result = {}
     for section in sections:
         for name, line, changed in mutants(said, section):
             pack.write_text(said.replace(_block(said, section), _block(said, section).replace(line, changed)), "utf-8")
-            result[name] = ("survived", changed) if _passes(tree, tests) else ("killed", "")
+            result[name] = ("survived", changed) if _passes(tree, tests, rules) else ("killed", "")
     return result
 
 
@@ -56,9 +57,24 @@ def _changes(value: str, operator: str) -> list[tuple[str, str, str]]:
     return [(f"{operator} -> {SHUT[operator]}", f'operator = "{operator}"', f'operator = "{SHUT[operator]}"'), *moved]
 
 
-def _passes(tree: Path, tests: list[str]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+def _passes(tree: Path, tests: list[str], rules: list[str]) -> bool:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tests.mutation.only",
+        *tests,
+    ]
+    known = {**os.environ, "HALO_RULES": ",".join(rules)}
     try:
-        return subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS, check=False).returncode == 0
+        return (
+            subprocess.run(command, cwd=tree, env=known, capture_output=True, timeout=SECONDS, check=False).returncode
+            == 0
+        )
     except subprocess.TimeoutExpired:
         return False

@@ -5,17 +5,28 @@ A difference is a change of what people read: look at it, then renew with `pytho
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import json
+import random
 import re
+from types import ModuleType
 
 import pytest
 
 from alerts.counterfactual import leaves
+from alerts.evaluate import evaluate
 from alerts.explaining import PARTS
+from alerts.result import Result
+from alerts.rule import Rule
 from alerts.rules import RULES
+from alerts.severity import Severity
 from alerts.wording import LANGUAGES, catalogue
+from tests.builders import hours, result, view
 from tests.golden.courses import COURSES, Course
 from tests.golden.told import FOLDER, alerts_of_course, told
+from tests.unit.alerts.test_memo import CONTEXTS, TOGETHER, VALUES
 
 NAMES = [course.name for course in COURSES]
 
@@ -52,6 +63,76 @@ def test_every_condition_has_a_name_in_words(course: Course) -> None:
         words = catalogue(language)
         unnamed = {n for n in names & bare if f"name.{n}" not in words and f"analyte.{n}" not in words}
         assert unnamed == set(), language
+
+
+def _severities(rule: Rule) -> set[str]:
+    """Every severity that the rule's file, or a helper it imports, can give: read from the code, not from memory."""
+    module = importlib.import_module(f"alerts.rules.{rule.name.lower()}")
+    own, helpers = _named(module), [_named(helper) for helper in _helpers(module)]
+    return own.union(*helpers)
+
+
+SHARED = {
+    "alerts.severity",
+    "alerts.preliminary",
+    "alerts.evaluate",
+    "alerts.deciding",
+    "alerts.pseudohypercalcaemia",
+    "alerts.chronic",
+}
+"""Speak of severities but give none of their own; quiet calcium is the INFO of its rule."""
+ASKED_OF_ANOTHER = {"K_REPEAT": {"CRITICAL"}}
+"""The severity that the potassium would have, of which the rule gives the next lower one."""
+
+
+def _helpers(module: ModuleType) -> list[ModuleType]:
+    imported = (node.module or "" for node in ast.walk(_tree(module)) if isinstance(node, ast.ImportFrom))
+    names = {name for name in imported if name.startswith("alerts.") and not name.startswith("alerts.rules")}
+    return [importlib.import_module(name) for name in sorted(names - SHARED)]
+
+
+def _named(module: ModuleType) -> set[str]:
+    found = (node for node in ast.walk(_tree(module)) if isinstance(node, ast.Attribute))
+    return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == "Severity"} & set(
+        Severity
+    )
+
+
+def _tree(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+def test_every_severity_that_a_rule_can_give_has_a_course(rule: Rule) -> None:
+    told_of = {course.severity for course in COURSES if course.rule == rule.name}
+    assert _severities(rule) - ASKED_OF_ANOTHER.get(rule.name, set()) <= told_of
+
+
+def test_every_level_and_every_flag_that_has_words_has_a_course() -> None:
+    said = [json.loads(path.read_text("utf-8"))["alert"] for path in FOLDER.glob("*.json")]
+    told_of = {f"level.{alert['level']}" for alert in said} | {
+        f"flag.{flag}" for alert in said for flag in alert["flags"]
+    }
+    worded = {key for key in catalogue("en").keys if key.startswith(("level.", "flag."))}
+    assert worded - told_of == set()
+
+
+def test_no_made_up_patient_gets_an_alert_of_a_kind_that_has_no_course() -> None:
+    """A few hundred random people: whatever level and severity comes out was reviewed."""
+    told_of = {(course.rule, course.level, course.severity) for course in COURSES}
+    chance, found = random.Random(4), set()
+    for _ in range(300):
+        known = chance.choice(CONTEXTS)
+        outcome = evaluate(view(_person(chance), context=known))
+        found |= {(a.rule, a.level, str(a.severity)) for a in outcome.alerts}
+    assert found - told_of == set()
+    assert len(found) > len(RULES)
+
+
+def _person(chance: random.Random) -> list[Result]:
+    group = chance.choice(TOGETHER)
+    one = [(chance.choice(group), hours(12 * chance.randint(0, 80))) for _ in range(chance.randint(2, 16))]
+    return [result(analyte, chance.choice(VALUES[analyte]), at) for analyte, at in one]
 
 
 def test_every_rule_has_a_course_and_every_file_a_course() -> None:

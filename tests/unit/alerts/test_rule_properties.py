@@ -101,7 +101,8 @@ def test_a_correction_and_its_correction_lead_back_to_the_first_state(course: Co
     """Apart from the ids of the versions, which name the last one."""
     before = alerts(course, course.results)
     for old in at_the_draw(course, before[-1]):
-        assert old.value is not None
+        if old.value is None or old.status == "P":
+            continue  # what follows a preliminary value is a final one, not its correction
         late = max(r.version_time for r in course.results)
         first, second = (msgspec.structs.replace(
             old, value=value, interval=Interval.exactly(value), status=type(old.status)("C"), version_time=time,
@@ -183,7 +184,7 @@ def test_what_would_have_stopped_it_would_have(course: Course) -> None:
 
 def _beyond(node: Node, without: Without) -> bool:
     """The quantity stands on the side where no alert was promised."""
-    values = [leaf.actual for leaf in leaves(node) if leaf.name == without.name and leaf.threshold == without.threshold]
+    values = [leaf.actual for leaf in leaves(node) if leaf.name == without.name]
     return bool(values) and all(
         v is not None and v.test(without.operator, without.threshold) is Truth.FALSE for v in values
     )
