@@ -57,7 +57,7 @@ def test_only_a_calcium_above_the_organ_limit_is_an_organ_finding(calcium: str, 
         ("ca:2.76", "CA_HALO", "R:5"),
         ("ca:2.874", "CA_HALO", "R:5"),
         ("ca:2.875", "CA_HALO", "R:3 R:5"),
-        ("ica:1.62", "CA_HALO", ""),  # neither text names ionised calcium
+        ("ica:2.90", "CA_HALO", ""),  # neither text names ionised calcium
         ("hb:95", "HB_HALO", "R:3"),
         ("creat:300", "REN_HALO", ""),  # the limit of the mnemonic, not of a relapse text
         ("visc:4.2", "HV_HIGH", "R:5"),
