@@ -8,6 +8,7 @@ import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
+from time import monotonic
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from services.ledger.evaluating import Rules
 from services.ledger.incoming import Incoming, read
 from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
+from services.ledger.pace import Pace
 from services.ledger.patients import Locked
 from services.ledger.record import Outcome, Record, StreamName
 from services.ledger.releasing import Releaser
@@ -41,7 +43,7 @@ ATTEMPTS = 5
 """Of a transaction that met a deadlock or a merge, before the caller waits and tries again."""
 AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 _POISON = (psycopg.DataError, psycopg.IntegrityError)
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout, OSError)
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 
@@ -61,6 +63,7 @@ class Ledger:
         self._connect = connect
         self._conn: AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
+        self._pace = Pace()
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
         self._kept_pack = ""
@@ -75,7 +78,7 @@ class Ledger:
         """
         outcome = Outcome(stopped=self.stopped)
         for run in _runs(self._kept(read(record, self._site) for record in batch)):
-            await self._run(run, outcome)
+            await self._in_pieces(run, outcome)
         return outcome
 
     def assigned(self, positions: dict[int, int]) -> None:
@@ -88,13 +91,13 @@ class Ledger:
         """The same rules, site, channels and log for the timer of held results, on whatever connection that has."""
         return Retaker(self._site, self._teller, self._journal, self._rules)
 
-    def catch_up(self) -> CatchUp:
-        """The same for persons who were last judged by other rules than are in force."""
-        return CatchUp(self._site, copy.copy(self._teller), self._journal, self._rules)
-
     def releaser(self) -> Releaser:
         """The same for the timer of alerts that wait because their specimen is in doubt."""
         return Releaser(self._zone, self._teller, self._journal, self._rules)
+
+    def catch_up(self) -> CatchUp:
+        """The same for persons who were last judged by other rules than are in force."""
+        return CatchUp(self._site, copy.copy(self._teller), self._journal, self._rules)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""
@@ -140,6 +143,18 @@ class Ledger:
             if row[partition] >= STOP_AFTER:
                 stopped.add(partition)
         return kept
+
+    async def _in_pieces(self, run: list[Incoming], outcome: Outcome) -> None:
+        """Each piece a transaction of its own; what is committed stays so when a later one fails."""
+        while run:
+            piece, run = run[: self._pace.size], run[self._pace.size :]
+            began = monotonic()
+            try:
+                await self._run(piece, outcome)
+            except Unavailable:
+                self._pace.failed(len(piece))
+                raise
+            self._pace.took(len(piece), monotonic() - began)
 
     async def _run(self, run: list[Incoming], outcome: Outcome) -> None:
         one_by_one = False

@@ -52,7 +52,7 @@ def _made(kind: type[L], settings: Settings, stream: StreamName, rules: Sequence
     process = "clock" if kind is Lapses else "processor"
     site = load_site(settings.site)
     return kind(
-        lambda: database.connect(settings.database, process, autocommit=True), stream, site=site,
+        lambda: database.connect_writer(settings.database, process), stream, site=site,
         rules=Rules(rules, default_pack()),
         teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo",
                       watched=site.file.enrolment.watch),

@@ -11,20 +11,22 @@ from psycopg_pool import AsyncConnectionPool
 LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 30_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
+WRITER_IDLE_IN_TRANSACTION_TIMEOUT_MS = 120_000
+"""Of the ledger: it asks the rules inside its transaction, and a hung worker is seen by its probes long before."""
 TCP_USER_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 10
 
 _SESSION = {
     "lock_timeout": LOCK_TIMEOUT_MS,
     "statement_timeout": STATEMENT_TIMEOUT_MS,
-    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
     "timezone": "UTC",
 }
 
 
-def conninfo(dsn: str, process: str, **changes: Any) -> str:
+def conninfo(dsn: str, process: str, *, idle_ms: int = IDLE_IN_TRANSACTION_TIMEOUT_MS, **changes: Any) -> str:
     """`dsn` with our limits; `process` shows in pg_stat_activity. `changes` are further libpq parameters."""
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    session = _SESSION | {"idle_in_transaction_session_timeout": idle_ms}
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
     parameters: dict[str, Any] = {
         "application_name": f"halo-{process}",
         "connect_timeout": CONNECT_TIMEOUT_S,
@@ -38,9 +40,16 @@ def conninfo(dsn: str, process: str, **changes: Any) -> str:
     return make_conninfo(dsn, **(parameters | changes))
 
 
-async def connect(dsn: str, process: str, *, autocommit: bool = False) -> psycopg.AsyncConnection[Any]:
+async def connect(
+    dsn: str, process: str, *, autocommit: bool = False, idle_ms: int = IDLE_IN_TRANSACTION_TIMEOUT_MS
+) -> psycopg.AsyncConnection[Any]:
     """One connection, for what must not share the pool (LISTEN, advisory locks). psycopg.OperationalError if none."""
-    return await psycopg.AsyncConnection.connect(conninfo(dsn, process), autocommit=autocommit)
+    return await psycopg.AsyncConnection.connect(conninfo(dsn, process, idle_ms=idle_ms), autocommit=autocommit)
+
+
+async def connect_writer(dsn: str, process: str) -> psycopg.AsyncConnection[Any]:
+    """The ledger's own connection. psycopg.OperationalError if none."""
+    return await connect(dsn, process, autocommit=True, idle_ms=WRITER_IDLE_IN_TRANSACTION_TIMEOUT_MS)
 
 
 def connect_blocking(dsn: str, process: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ from alerts.rules import RULES
 from schemas.patient_event import Refused
 from services.ledger.errors import OffsetsWentBack, Unavailable
 from services.ledger.record import Record
+from services.shared import database as databases
 from tests.real import events
 from tests.real.ledgers import ask, ledger, one
 
@@ -147,3 +150,26 @@ async def test_a_lost_connection_is_unavailable_and_the_batch_goes_through_after
     outcome = await store.store(batch)
     await store.close()
     assert outcome.events == 1
+
+
+async def test_a_batch_too_long_for_the_database_is_cut_and_not_tried_for_ever(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules are asked inside the transaction; the server ends a session that thinks for too long."""
+    monkeypatch.setattr(databases, "WRITER_IDLE_IN_TRANSACTION_TIMEOUT_MS", 1500)
+
+    def thinking(_: View) -> list[Judgement]:
+        sleep(0.15)
+        return []
+
+    slow = Rule(name="SLOW", family="potassium", inputs=frozenset({"ca"}), judge=thinking, delivery="now")
+    store = ledger(database, tmp_path, rules=(slow,))
+    records = events.records(*(events.report(n, {"ca": "13.9"}, hours=n) for n in range(24)))
+    with pytest.raises(Unavailable, match="idle-in-transaction"):
+        await store.store(records)
+    for _ in range(3):
+        with contextlib.suppress(Unavailable):  # as the processor does: the same batch again
+            await store.store(records)
+    await store.close()
+    assert one(database, "SELECT count(*) FROM source_message") == 24
+    assert one(database, "SELECT count(DISTINCT xmin::text) FROM source_message") > 1
