@@ -53,15 +53,17 @@ def _lean(step: Step) -> Step:
 def findings(view: View, known: Known, since: datetime | None) -> list[Finding]:
     """Every finding from `since` on that rests on final values, in collection order."""
     found = [
-        Finding(
-            name=name, at=step.judgement.at, slot=step.judgement.slot, node=step.judgement.node,
-            texts=_texts(view, name, step.judgement),
-        )  # fmt: skip
+        _finding(view, name, step.judgement)
         for steps in known.values()
         for step in steps[up_to(steps, since) :]
         if step.judgement is not None and (name := _name(only_critical(view, step.judgement)))
     ]
     return sorted(found, key=lambda finding: (finding.at, finding.name))
+
+
+def _finding(view: View, name: str, judgement: Judgement) -> Finding:
+    texts = _texts(view, name, judgement)
+    return Finding(name=name, at=judgement.at, slot=judgement.slot, node=judgement.node, texts=texts)
 
 
 _TEXTS = {"HB_DROP": ("R:3", "R:5"), "REN_RISE": ("R:3", "R:5"), "HB_HALO": ("R:3",), "HV_HIGH": ("R:5",)}
