@@ -2,7 +2,8 @@
 
 Added to the facts of the judgement that an alert shows, unless the rule said it itself: `change` and `change_hours`,
 `offset` (minutes east of UTC of the sample's own clock), `bound` (`>3.5` of a censored value), `sample_flags`. What the
-delta checks say of the draw is noted on every alert it decides: fact `delta_checks` and a flag.
+delta checks say of the draw is noted on every alert it decides: fact `delta_checks` and a flag; so is what is known
+against the specimen (`alerts.specimen_notes`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import msgspec
 from alerts.delta_checks import ANALYTES, checked
 from alerts.rule import Judgement, View
 from alerts.series import Point
+from alerts.specimen_notes import HAEMOLYSED, READS, notes
 
 _TENTH = Decimal("0.1")
-NOTED = frozenset({*ANALYTES, "hi"})
+LIGHT_CHAINS = frozenset({"flck", "flcl", "flc_ratio"})
+"""A change of method starts a new series."""
+NOTED = READS.union(ANALYTES)
 """Analytes whose change can alter what is noted on any rule's alert of the same draw or a later one."""
 SUSPECTED = "specimen_mismatch_suspected"
 """Flag of an alert whose draw fails two or more delta checks."""
 _NOTES = {"ANNOTATE": "delta_check", "HOLD_NON_CRITICAL": SUSPECTED}
-LIGHT_CHAINS = frozenset({"flck", "flcl", "flc_ratio"})
-"""A change of method starts a new series."""
 
 
 def complete(view: View, judgement: Judgement) -> Judgement:
@@ -33,7 +35,14 @@ def complete(view: View, judgement: Judgement) -> Judgement:
     deciding = shown or _of_slot(view, judgement)
     facts = {**_of_sample(deciding), **_bound(shown), **_change(view, judgement, shown), **judgement.facts}
     noted = msgspec.structs.replace(judgement, facts=facts)
-    return noted if deciding is None else _with_delta_checks(view, noted)
+    return noted if deciding is None else _with_delta_checks(view, _with_specimen(view, noted, deciding))
+
+
+def _with_specimen(view: View, judgement: Judgement, deciding: Point) -> Judgement:
+    """A value of a specimen with a fault is used and says so; K_REPEAT says haemolysed in its own words."""
+    own = {HAEMOLYSED} if judgement.level == "K_REPEAT" else set()
+    found = notes(view, deciding).difference(judgement.flags, own)
+    return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, *found}))) if found else judgement
 
 
 def taken_at(facts: Mapping[str, str]) -> datetime | None:

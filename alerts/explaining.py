@@ -56,7 +56,7 @@ def sentences(alert: AlertState, language: Language) -> list[str]:
     """To be read: conditions in reading order, what it rests on, what is unknown, what would have stopped it."""
     words = catalogue(language)
     lines = list(dict.fromkeys(_sentence(leaf, language) for leaf in leaves(alert.reasons)))
-    lines += _suspicion(alert, language)
+    lines += _suspicion(alert, language) + _notes(alert, language)
     lines.append(words.count("based_on", len(alert.results)))
     unknown = _unknown(alert.reasons)
     if unknown:
@@ -72,6 +72,19 @@ def _suspicion(alert: AlertState, language: Language) -> list[str]:
         return []
     key = "specimen_suspected" if SUSPECTED in alert.flags else "specimen_differs"
     return [catalogue(language).text(key, checks=", ".join(_label(language, CHECKS[name]) for name in failed))]
+
+
+def _notes(alert: AlertState, language: Language) -> list[str]:
+    """Every flag in words; one without any by its own name, so that nothing known is kept back."""
+    told = {SUSPECTED, "delta_check"}
+    return [
+        catalogue(language).text("noted", what=flag_words(flag, language)) for flag in alert.flags if flag not in told
+    ]
+
+
+def flag_words(flag: str, language: Language) -> str:
+    """What a flag says, as in a headline or, of those that do not stand there, as a note."""
+    return catalogue(language).first(f"flag.{flag}", f"note.{flag}", default=flag.replace("_", " "))
 
 
 def _sentence(leaf: Node, language: Language) -> str:

@@ -14,6 +14,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.rules import k_high
 from alerts.samples import shown
 from alerts.severity import Severity
+from alerts.specimen_notes import HAEMOLYSED
 
 LOWER = {Severity.CRITICAL: Severity.HIGH, Severity.HIGH: Severity.MEDIUM, Severity.MEDIUM: Severity.LOW}
 
@@ -39,7 +40,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         analyte="k",
         value=shown(point),
         unit=point.result.unit,
-        flags=point.flags if asked else (),
+        flags=tuple(flag for flag in point.flags if flag != HAEMOLYSED) if asked else (),
         missing=("k",) if unknown else (),
         possible=tuple(reversed(LOWER.values())) if unknown else (),
         facts={"haemolysis_index": str(state.index)} if asked and state.index is not None else {},

@@ -48,7 +48,8 @@ class Words:
     def term(self, key: str, fallback: str) -> str:
         """A name that comes from data, such as a flag's: the pages' own, else the alerts' wording, else `fallback`."""
         entry = catalogue().get(key)
-        return entry[self.language] if entry else wording(self.language).first(key, default=fallback)
+        others = (key, key.replace("flag.", "note.", 1))
+        return entry[self.language] if entry else wording(self.language).first(*others, default=fallback)
 
     def condition(self, name: str) -> str:
         """A quantity or fact of a condition tree, in words."""
