@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -20,7 +21,10 @@ class ContextInvalid(ValueError):
 
 
 def read_context(path: Path, received_at: str) -> list[ContextChange]:
-    """One event a line. ContextInvalid naming every line that cannot be used; OSError when the file is unreadable."""
+    """One event a line, the later lines said later.
+
+    ContextInvalid naming every line that cannot be used; OSError when the file is unreadable.
+    """
     found: list[ContextChange] = []
     wrong: list[str] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -30,12 +34,18 @@ def read_context(path: Path, received_at: str) -> list[ContextChange]:
             raise ContextInvalid(f"{path}, line 1: columns are {','.join(COLUMNS)}; unknown: {sorted(unknown)}")
         for row in rows:
             try:
-                found.append(_change(f"{path}, line {rows.line_num}", row, received_at))
+                found.append(_change(f"{path}, line {rows.line_num}", row, _after(received_at, len(found))))
             except ContextInvalid as error:
                 wrong.append(str(error))
     if wrong:
         raise ContextInvalid("\n".join(wrong))
     return found
+
+
+def _after(received_at: str, lines: int) -> str:
+    """So many microseconds later."""
+    at = datetime.fromisoformat(received_at) + timedelta(microseconds=lines)
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _change(where: str, row: dict[str | None, Any], received_at: str) -> ContextChange:

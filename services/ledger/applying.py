@@ -95,7 +95,8 @@ class Work(msgspec.Struct, kw_only=True):
         self.catch_up(person)
         record = self.locked.by_sent[event.patient.id]
         self._source(incoming, event, 0)
-        numbered = [(event.event_id, number, entry) for number, entry in enumerate(event.entries)]
+        rank = context.rank(incoming.received_at, event.event_id)
+        numbered = [(rank, number, entry) for number, entry in enumerate(event.entries)]
         person.entries = (*person.entries, *numbered)
         for _, number, entry in numbered:
             body = msgspec.json.encode(entry).decode()

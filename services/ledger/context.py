@@ -10,9 +10,12 @@ import msgspec
 
 from alerts.context import Context, Fact
 from schemas.patient_event import ContextEntry, Patient
+from services.shared.context_event import WITHDRAWN
 
 DAY = len("2026-03-01")
 """A time this short is a day."""
+Ranked = tuple[str, int, ContextEntry]
+"""`rank` of the event, the entry's number in it, and the entry."""
 _SEXES = {"F": "F", "M": "M"}
 
 
@@ -52,11 +55,34 @@ def newest(*many: Demographics) -> Demographics:
     return result
 
 
-def build(entries: Iterable[tuple[str, int, ContextEntry]], demographics: Demographics, zone: ZoneInfo) -> Context:
-    """The context of a patient from (event id, number, entry); an entry on sex or birth outweighs what PID says."""
-    ordered = sorted(entries, key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
+def rank(received_at: datetime, event_id: str) -> str:
+    """What was said later sorts after what was said before, for any order of arrival."""
+    return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S%f} {event_id}"
+
+
+def in_force(entries: Iterable[Ranked]) -> list[Ranked]:
+    """Of what is said again of the same kind, begin and code the newest counts; a `withdrawn` takes it back.
+
+    So an entry without an end is ended, and a wrong one corrected, by saying it again. Without a code the value tells
+    entries apart.
+    """
+    kept: dict[tuple[str, str, str, str], Ranked] = {}
+    for item in sorted(entries, key=lambda item: item[:2]):
+        entry = item[2]
+        place = (entry.kind, entry.from_, entry.code)
+        if entry.value.strip().casefold() == WITHDRAWN:
+            kept = {key: other for key, other in kept.items() if key[:3] != place}
+        else:
+            kept[*place, "" if entry.code else entry.value] = item
+    return list(kept.values())
+
+
+def build(entries: Iterable[Ranked], demographics: Demographics, zone: ZoneInfo) -> Context:
+    """The context of a patient; an entry on sex or birth outweighs what PID says."""
+    ordered = sorted(in_force(entries), key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
     facts = tuple(_fact(entry, zone) for _, _, entry in ordered)
-    named = {entry.kind: entry.value or entry.code for _, _, entry in ordered if entry.kind in ("sex", "birth_date")}
+    said_last = sorted(ordered, key=lambda item: item[:2])
+    named = {entry.kind: entry.value or entry.code for _, _, entry in said_last if entry.kind in ("sex", "birth_date")}
     sex = named.get("sex") or _first(demographics, "sex")
     born = named.get("birth_date") or _first(demographics, "birth_date")
     return Context(sex=_SEXES.get(sex.upper()[:1], ""), birth_date=_date(born), facts=facts)

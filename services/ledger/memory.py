@@ -88,7 +88,8 @@ class Memory:
         if isinstance(event, LabReport):
             _take_report(record, incoming, event)
         elif isinstance(event, ContextChange):
-            record.entries += [(event.event_id, number, entry) for number, entry in enumerate(event.entries)]
+            rank = context.rank(incoming.received_at, event.event_id)
+            record.entries += [(rank, number, entry) for number, entry in enumerate(event.entries)]
         else:
             self._merge(incoming, event)
 

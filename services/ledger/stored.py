@@ -28,7 +28,7 @@ Response = Literal["unacknowledged", "acknowledged", "shelved", "closed"]
 
 _RESULTS: LiteralString = "SELECT patient_id, body FROM result WHERE patient_id = ANY(%s)"
 _CONTEXT: LiteralString = (
-    "SELECT patient_id, event_id::text, number, body::text FROM context_event WHERE patient_id = ANY(%s)"
+    "SELECT patient_id, received_at, event_id::text, number, body::text FROM context_event WHERE patient_id = ANY(%s)"
 )
 _SAID: LiteralString = "SELECT id, demographics FROM patient WHERE id = ANY(%s)"
 _ALERTS: LiteralString = """
@@ -161,8 +161,9 @@ async def _entries(
     conn: AsyncConnection[Any], ids: list[int], root_of: Mapping[int, int]
 ) -> dict[int, list[tuple[str, int, ContextEntry]]]:
     found: dict[int, list[tuple[str, int, ContextEntry]]] = defaultdict(list)
-    for record, event_id, number, body in await (await conn.execute(_CONTEXT, (ids,))).fetchall():
-        found[root_of[record]].append((event_id, number, msgspec.json.decode(body, type=ContextEntry)))
+    for record, at, event_id, number, body in await (await conn.execute(_CONTEXT, (ids,))).fetchall():
+        entry = msgspec.json.decode(body, type=ContextEntry)
+        found[root_of[record]].append((context.rank(at, event_id), number, entry))
     return found
 
 

@@ -19,6 +19,8 @@ from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
 
 SENDER = "context"
 """Whose event ids these are: by file, by page or by program the same entries are one event."""
+WITHDRAWN = "withdrawn"
+"""As the value of an entry: what was said of this kind, begin and code before is taken back."""
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Beyond these a year is a slip of the pen."""
 
@@ -46,6 +48,8 @@ def fault(entry: ContextEntry) -> str:
 
 def word_fault(entry: ContextEntry) -> str:
     """Words and numbers that no rule and no gate would understand, of the kinds that stop something."""
+    if entry.value.strip().casefold() == WITHDRAWN:
+        return ""
     if entry.kind in WORDS:
         fact = Fact(kind=entry.kind, code=entry.code, value=entry.value)
         if not word(fact):

@@ -1,0 +1,63 @@
+"""Of what is said again the newest counts, whatever arrives first: entries are ended, corrected and taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.patient_event import ContextEntry
+from services.cli.context_csv import read_context
+from services.ledger.context import build, rank
+
+BEGAN = "2026-03-01"
+
+
+def entry(kind: str, value: str = "", start: str = BEGAN, **more: str) -> ContextEntry:
+    return ContextEntry(kind=kind, value=value, from_=start, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("said", "holds"), [
+    ([entry("drug", code="VRd"), entry("drug", code="VRd", to="2026-05-01")], [("VRd", "", True)]),
+    ([entry("drug", "nsaid"), entry("drug", "nsaid", to="2026-05-01")], [("", "nsaid", True)]),
+    ([entry("drug", "nsaid"), entry("drug", "contrast")], [("", "contrast", False), ("", "nsaid", False)]),
+    ([entry("dialysis"), entry("dialysis", to="2026-05-01"), entry("dialysis", to="2026-06-01")], [("", "", True)]),
+    ([entry("chronic_baseline", "2200", code="creat"), entry("chronic_baseline", "220", code="creat")],
+     [("creat", "220", False)]),
+    ([entry("transfusion"), entry("transfusion", "withdrawn")], []),
+    ([entry("transfusion"), entry("transfusion", "withdrawn"), entry("transfusion")], [("", "", False)]),
+    ([entry("transfusion", start="2026-03-02"), entry("transfusion", "withdrawn")], [("", "", False)]),
+    ([entry("deceased", "yes"), entry("deceased", "Withdrawn")], []),
+    ([entry("drug", code="A"), entry("drug", code="B"), entry("drug", "withdrawn", code="A")], [("B", "", False)]),
+])  # fmt: skip
+def test_the_newest_said_counts_for_any_order_of_arrival(
+    said: list[ContextEntry], holds: list[tuple[str, str, bool]]
+) -> None:
+    times = [datetime(2026, 4, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(len(said))]
+    ranked = [(rank(at, f"event {9 - n}"), 0, one) for n, (at, one) in enumerate(zip(times, said, strict=True))]
+    for order in permutations(ranked):
+        facts = build(order, {}, ZoneInfo("UTC")).facts
+        assert sorted((f.code, f.value, f.end is not None) for f in facts) == holds
+
+
+def test_ends_and_sex_by_the_newest() -> None:
+    at = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    said = [
+        entry("dialysis", to="2026-06-01"),
+        entry("dialysis", to="2026-05-01"),
+        entry("sex", "F"),
+        entry("sex", "M"),
+    ]
+    ranked = [(rank(at + timedelta(microseconds=n * 500_000), "x"), 0, one) for n, one in enumerate(said)]
+    context = build(reversed(ranked), {}, ZoneInfo("UTC"))
+    assert (context.sex, context.of("dialysis")[0].end) == ("M", datetime(2026, 5, 1, 23, 59, 59, 999999, UTC))
+
+
+def test_a_later_line_of_a_file_is_said_later(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"patient,kind,from,value\nA|1,transfusion,{BEGAN},\nA|1,transfusion,{BEGAN},withdrawn\n")
+    one, two = read_context(file, "2026-04-01T08:00:00Z")
+    assert (one.source.received_at, two.source.received_at) == ("2026-04-01T08:00:00Z", "2026-04-01T08:00:00.000001Z")
