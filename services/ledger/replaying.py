@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from alerts.alert import AlertState
 from alerts.context import Context
 from alerts.evaluate import evaluate
+from alerts.overdue.timeline import next_due
 from alerts.rule import View
 from alerts.rules import RULES
 from alerts.series import Series
@@ -101,8 +102,10 @@ async def differences(conn: AsyncConnection[Any], zone: ZoneInfo, pack: Pack) ->
     """
     packs = {mark: load(content) for mark, content in await (await conn.execute(_PACKS)).fetchall()}
     async for person in persons(conn, zone):
-        derived = evaluate(view(person, packs.get(person.rule_pack, pack)), RULES)
-        for found in compare(person, derived.alerts, frozenset(derived.failed)):
+        seen = view(person, packs.get(person.rule_pack, pack))
+        derived = evaluate(seen, RULES)
+        failed = frozenset(derived.failed)
+        for found in [*compare(person, derived.alerts, failed), *_timers(person, seen, derived.alerts, failed)]:
             yield found
 
 
@@ -119,6 +122,19 @@ def compare(person: Stored, derived: tuple[AlertState, ...], failed: frozenset[s
         for i in sorted(now.keys() & held.keys()) if encode(now[i]) != held[i].body
     ]  # fmt: skip
     return [Difference(patient=person.public_id, alert_id=i, rule=rule, problem=text) for i, rule, text in found]
+
+
+def _timers(person: Stored, seen: View, derived: tuple[AlertState, ...], failed: frozenset[str]) -> list[Difference]:
+    """A timer that is missing, or fires after time alone changed the alerts; an earlier one does no harm."""
+    timed = {rule.name for rule in RULES if rule.timed}
+    if timed & failed:
+        return []
+    others = tuple(state for state in derived if state.rule not in timed)
+    due = next_due(msgspec.structs.replace(seen, alerts=others, memo={}))
+    if due is None or (person.timer is not None and person.timer <= due):
+        return []
+    problem = f"is due at {due:%Y-%m-%dT%H:%M}Z and no timer fires then"
+    return [Difference(patient=person.public_id, alert_id="-", rule=rule, problem=problem) for rule in sorted(timed)]
 
 
 async def _held(conn: AsyncConnection[Any], person: Stored) -> list[Held]:

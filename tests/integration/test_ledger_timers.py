@@ -313,6 +313,17 @@ async def test_death_and_care_without_blood_tests_end_the_count_and_can_be_taken
     assert [at.date() for _, at in hospital.waiting()] == [day(200).date()], "the entry says itself that it ends"
 
 
+async def test_a_rebuild_names_a_timer_that_is_missing_or_too_late(hospital: Hospital) -> None:
+    await hospital.take(m_protein(1, 0), known(1))
+    assert await hospital.differences() == []
+    for broken in ("DELETE FROM timer", "UPDATE timer SET due_at = due_at + interval '1 day'"):
+        before = ask(hospital.database, "SELECT id, kind, patient_id, due_at FROM timer")
+        ask(hospital.database, broken)
+        assert await hospital.differences() == [f"is due at {day(75):%Y-%m-%dT%H:%M}Z and no timer fires then"]
+        ask(hospital.database, "DELETE FROM timer")
+        ask(hospital.database, "INSERT INTO timer (id, kind, patient_id, due_at) VALUES (%s, %s, %s, %s)", *before[0])
+
+
 async def test_evaluate_says_the_same_as_the_ledger_after_its_timers(hospital: Hospital) -> None:
     story = [
         m_protein(1, 0), known(1), m_protein(1, 40, "14"), m_protein(2, 10),
