@@ -21,6 +21,7 @@ from alerts.rules import (
     bio,
     ca_high,
     ca_low,
+    cr_lost,
     hb_drop,
     hb_halo,
     hb_imwg,
@@ -44,9 +45,9 @@ from alerts.severity import Severity, worst
 from alerts.stepping import NOTHING_AHEAD, Walk
 
 HELD = (
-    bio.RULE, lc_escape.RULE, smm_evolving_m.RULE, smm_evolving_hb.RULE, myeloma_defining_event.RULE, ca_high.RULE,
-    ca_low.RULE, ren_aki.RULE, ren_halo.RULE, ren_rise.RULE, ren_decline.RULE, hb_halo.RULE, hb_imwg.RULE,
-    hb_drop.RULE, hv.RULE, k_high.RULE, k_low.RULE, k_repeat.RULE, neut_low.RULE, plt_low.RULE,
+    bio.RULE, cr_lost.RULE, lc_escape.RULE, smm_evolving_m.RULE, smm_evolving_hb.RULE, myeloma_defining_event.RULE,
+    ca_high.RULE, ca_low.RULE, ren_aki.RULE, ren_halo.RULE, ren_rise.RULE, ren_decline.RULE, hb_halo.RULE,
+    hb_imwg.RULE, hb_drop.RULE, hv.RULE, k_high.RULE, k_low.RULE, k_repeat.RULE, neut_low.RULE, plt_low.RULE,
 )  # fmt: skip
 """Every rule that can say less than CRITICAL of a sample."""
 _CALM = any_of(name="specimen_mismatch")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from alerts.alert import AlertState
 from alerts.counterfactual import what_would_stop
+from alerts.deciding import Decision, after_hold, unless_held
 from alerts.delta_checks import checked
 from alerts.evaluate import evaluate
 from alerts.explaining import explain
@@ -54,6 +55,29 @@ def test_the_hours_are_inclusive(name: str, analyte: str, inside: str, beyond: s
     at = float(inside.split()[1].split(":", maxsplit=1)[0])
     assert failed(points(analyte, inside), at=at) == [name]
     assert failed(points(analyte, beyond), at=float(beyond.split()[1].split(":", maxsplit=1)[0])) == []
+
+
+@pytest.mark.parametrize(
+    ("analyte", "story"),
+    [("hb", "100 130"), ("hb", "130 100"), ("creat", "200 100"), ("creat", "100 300"), ("alb", "30 40"),
+     ("k", "5.0 3.5"), ("mcv", "90 95"), ("mcv", "90 85")],
+)  # fmt: skip
+def test_exactly_at_the_limit_nothing_fails(analyte: str, story: str) -> None:
+    before, now = story.split()
+    assert failed(points(analyte, f"0:{before} 12:{now}")) == []
+
+
+def test_critical_never_waits_nor_what_those_told_must_hear() -> None:
+    for severity in Severity:
+        alert = msgspec.structs.replace(mismatch(SWAPPED)[0], severity=severity)
+        new = Decision(send=True, reason="first", reasons=("first",))
+        held = unless_held(new, alert, held=True)
+        assert held == (new if severity is Severity.CRITICAL else Decision(send=False, reason="held_specimen"))
+        assert unless_held(new, alert, held=False) == new
+        withdrawn = Decision(send=True, reason="retracted", only_told=True)
+        assert unless_held(withdrawn, alert, held=True) == withdrawn
+        quiet = Decision(send=False, reason="already_told")
+        assert unless_held(quiet, alert, held=True) == after_hold(quiet, over=False) == quiet
 
 
 def test_an_isotype_is_compared_with_the_last_one_that_was_named() -> None:
