@@ -3,7 +3,7 @@
 Added to the facts of the judgement that an alert shows, unless the rule said it itself: `change` and `change_hours`,
 `offset` (minutes east of UTC of the sample's own clock), `bound` (`>3.5` of a censored value), `sample_flags`. What the
 delta checks say of the draw is noted on every alert it decides: fact `delta_checks` and a flag; so is what is known
-against the specimen (`alerts.specimen_notes`).
+against the specimen (`alerts.specimen_notes`), and what is given at that time (`alerts.context_notes`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import msgspec
 
+from alerts.context_notes import given
 from alerts.delta_checks import ANALYTES, checked
 from alerts.rule import Judgement, View
 from alerts.series import Point
@@ -39,9 +40,10 @@ def complete(view: View, judgement: Judgement) -> Judgement:
 
 
 def _with_specimen(view: View, judgement: Judgement, deciding: Point) -> Judgement:
-    """A value of a specimen with a fault is used and says so; K_REPEAT says haemolysed in its own words."""
+    """A value of a specimen with a fault, or under an infusion, is used and says so; K_REPEAT has its own words."""
     own = {HAEMOLYSED} if judgement.level == "K_REPEAT" else set()
-    found = notes(view, deciding).difference(judgement.flags, own)
+    noted = {*notes(view, deciding), *given(view, judgement.analyte, deciding.at)}
+    found = noted.difference(judgement.flags, own)
     return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, *found}))) if found else judgement
 
 

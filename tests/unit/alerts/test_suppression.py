@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from alerts.alert import Evaluation
@@ -14,7 +15,7 @@ from alerts.kidney import aki_at
 from alerts.logic import Truth
 from alerts.result import Result
 from alerts.rule import Rule, View
-from alerts.rules import ca_high, hv, k_high, k_low, ren_aki, ren_decline, ren_halo, ren_lccn, ren_rise, tls
+from alerts.rules import ca_high, hv, k_high, k_low, neut_low, ren_aki, ren_decline, ren_halo, ren_lccn, ren_rise, tls
 from alerts.series import Series
 from alerts.severity import Severity
 from alerts.thresholds import default_pack
@@ -125,3 +126,21 @@ def test_after_plasma_exchange_calcium_is_marked_and_a_fall_ends_nothing(
     again = asked((ca_high.RULE,), [lab("ca_adj", "2.9", hour)], fact("plasma_exchange", 0)).alerts[0]
     assert ("post_exchange" in again.flags) is marked
     assert Decimal("2.9") == again.value
+
+
+@pytest.mark.parametrize(("rule", "results", "entry", "flag"), [
+    (neut_low.RULE, [lab("neut", "0.4", 24)], fact("growth_factor", 0, 24), "on_growth_factor"),
+    (neut_low.RULE, [lab("neut", "0.4", 24)], fact("steroid", 24), "on_steroid"),
+    (ca_high.RULE, [lab("ca_adj", "3.2", 24)], fact("infusion", 20, 26, code="albumin"), "during_infusion"),
+    (hv.RULE, [lab("igg", "65", 24)], fact("infusion", 20, 26, code="immunoglobulin"), "during_infusion"),
+])  # fmt: skip
+def test_what_is_given_meanwhile_is_noted_and_changes_nothing(
+    rule: Rule, results: list[Result], entry: Fact, flag: str
+) -> None:
+    plain, noted = (asked((rule,), results, *facts).alerts[0] for facts in ((), (entry,)))
+    assert (plain.level, plain.severity, plain.condition) == (noted.level, noted.severity, noted.condition)
+    assert set(noted.flags) - set(plain.flags) == {flag}
+    over = msgspec.structs.replace(entry, start=at(-9), end=at(23.9))
+    stopped = (fact(entry.kind, 0), fact(entry.kind, 20, value="no"))
+    for facts in ((over,), stopped):
+        assert asked((rule,), results, *facts).alerts[0].flags == plain.flags
