@@ -8,6 +8,7 @@ import msgspec
 
 from alerts.context import Context, Fact
 from alerts.result import Result
+from alerts.specimen_notes import MARKS
 from tests.builders import context, days, fact, hours, points, result
 
 
@@ -165,6 +166,8 @@ COURSES = (
             facts=SERUM),
     _course("bio_possible_below_imwg", "BIO", "BIO_POSSIBLE LOW", _days("mspike", "0:3 28:3 56:8 84:8.2"),
             facts=(fact("patient_type", code="NON_MEASURABLE"), *SERUM[1:])),
+    _course("platelets_spoilt_specimen", "PLT_LOW", "PLT_LOW CRITICAL", points("plt", "0:17", flags=tuple(sorted(MARKS)))),
+    _course("platelets_clotted_specimen", "PLT_LOW", "PLT_LOW CRITICAL", points("plt", "0:17", flags=("clotted_specimen",))),
     _course("specimen_mismatch_high", "SPECIMEN_MISMATCH", "SPECIMEN_MISMATCH HIGH", points("hb", "0:131 12:94"),
             points("creat", "0:180 12:64"), points("k", "0:4.1 12:6.2")),
     _course("specimen_mismatch_low", "SPECIMEN_MISMATCH", "SPECIMEN_MISMATCH LOW", _days("mspike", f"{PLATEAU} 112:13.2"),
