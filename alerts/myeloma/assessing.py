@@ -7,21 +7,24 @@ the last two months. Stay in the last confirmed category until improvement or pr
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import cast
+from operator import itemgetter
 
 import msgspec
 
 from alerts.clone import Chain
 from alerts.logic import Interval, Truth
-from alerts.myeloma.disease import courses, disease
+from alerts.myeloma.disease import disease
 from alerts.myeloma.flc import abnormal
 from alerts.myeloma.lines import line_of, line_starts
 from alerts.myeloma.patient_type import PatientType
 from alerts.myeloma.readings import whole_days
 from alerts.myeloma.response import Assessment, Category, Fixation, category
 from alerts.rule import View
+from alerts.stepping import up_to
+
+_time = itemgetter(0)
 
 
 class Assessed(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +42,11 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
 class Track(msgspec.Struct, frozen=True, kw_only=True):
     """One quantity over time: what it was up to a moment and at the start of a line."""
 
-    items: Sequence[tuple[datetime, Interval]]
+    items: tuple[tuple[datetime, Interval], ...] = ()
+
+    def onward(self, since: datetime | None, new: Iterable[tuple[datetime, Interval]]) -> Track:
+        """With `new` from `since` on."""
+        return Track(items=(*self.items[: up_to(self.items, since, _time)], *new))
 
     def newest(self, at: datetime, days: int) -> Interval | None:
         """The last value up to `at`, at most `days` old."""
@@ -56,19 +63,59 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
         return self.items[max(index, 0)][1]
 
 
-def assessed(view: View) -> list[Assessed]:
+class Tracks(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured."""
+
+    serum: Track = Track()
+    urine: Track = Track()
+    ratio: Track = Track()
+    dflc: Track = Track()
+
+    def before(self, since: datetime) -> tuple[bool, ...]:
+        """Of each whether it had a value before `since`."""
+        return tuple(bool(t.items) and t.items[0][0] < since for t in (self.serum, self.urine, self.dflc))
+
+    @property
+    def any(self) -> tuple[bool, ...]:
+        """Of each whether it has a value."""
+        return tuple(bool(track.items) for track in (self.serum, self.urine, self.dflc))
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """Every assessment after the baseline, in collection order, and what they are made of."""
+
+    items: tuple[Assessed, ...] = ()
+    tracks: Tracks = Tracks()
+    progressed: dict[int, datetime] = {}
+    """When progression was first confirmed in a line of therapy."""
+
+
+def assessed(view: View) -> Sequence[Assessed]:
     """Every assessment after the baseline, in collection order; once an evaluation."""
-    key = ("assessed", view.as_of, "")
-    if key not in view.memo:
-        view.memo[key] = _assessed(view)
-    return cast(list[Assessed], view.memo[key])
+    return response(view, None, None)[0].items
 
 
-def _assessed(view: View) -> list[Assessed]:
-    source = _Source(view)
-    starts, found = line_starts(view), []
+def response(view: View, known: Response | None, since: datetime | None) -> tuple[Response, datetime | None]:
+    """All assessments; those before the time that comes back are as in `known`, none of them when it is None.
+
+    `since` is from where on anything they rest on is new.
+    """
+    source = _Source(view, known or Response(), since if known else None)
+    if known is not None and since is not None:
+        if source.resumes(known, since):
+            return source.response(known.items, since), since
+        source = _Source(view, Response(), None)
+    return source.response((), None), None
+
+
+def _assessed(view: View, source: _Source, known: Sequence[Assessed], since: datetime | None) -> list[Assessed]:
+    """Those of `known` before `since`, and the rest anew."""
+    starts, found = line_starts(view), list(known[: up_to(known, since)])
+    last = found[-1] if found else None
     line, alone, confirmed = -1, None, None
-    for at in source.times:
+    if last is not None:
+        line, alone, confirmed = line_of(starts, last.at), last.alone, last.confirmed
+    for at in source.times(since if last else None):
         if line_of(starts, at) != line:
             line, alone, confirmed = line_of(starts, at), None, Category.SD
             if line == 0:
@@ -91,49 +138,66 @@ def _confirmed(known: Category | None, before: Category | None, now: Category | 
 class _Source:
     """All that an assessment is made of."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, known: Response, since: datetime | None) -> None:
         self._view, self._known = view, disease(view)
-        chain, light = self._known.chain, self._known.light
-        self._serum = Track(items=self._serum_component())
-        self._urine = Track(items=[(r.at, r.interval) for r in self._known.urine])
-        self._ratio = Track(items=[(p.kappa.at, p.ratio) for p in light])
-        self._dflc = Track(items=[(p.kappa.at, p.dflc(chain)) for p in light] if chain else [])
-        self._days = int(view.pack["response.together_days"])
-        starts = line_starts(view)
-        self._pd_seen: dict[int, datetime] = {}
-        steps = (s for found in courses(view).values() for s in found if s.pd_at and not s.carried)
+        self._days, self._starts = int(view.pack["response.together_days"]), line_starts(view)
+        chain, told, old = self._known.chain, self._known, known.tracks
+        urine, light = told.urine[up_to(told.urine, since) :], told.light[up_to(told.light, since) :]
+        self._tracks = Tracks(
+            serum=old.serum.onward(since, self._serum_component(since)),
+            urine=old.urine.onward(since, ((r.at, r.interval) for r in urine)),
+            ratio=old.ratio.onward(since, ((p.at, p.ratio) for p in light)),
+            dflc=old.dflc.onward(since, ((p.at, p.dflc(chain)) for p in light) if chain else ()),
+        )
+        self._pd_seen = {line: at for line, at in known.progressed.items() if since is not None and at < since}
+        steps = [s for found in told.told.values() for s in found.steps_since(since) if s.pd_at and not s.carried]
         for step in sorted(steps, key=lambda s: s.reading.at):
-            self._pd_seen.setdefault(line_of(starts, step.reading.at), step.reading.at)
+            self._pd_seen.setdefault(line_of(self._starts, step.reading.at), step.reading.at)
 
-    def _serum_component(self) -> list[tuple[datetime, Interval]]:
+    def resumes(self, known: Response, since: datetime) -> bool:
+        """What came before stands: no baseline is a later value than it was, none comes from the changed part."""
+        held = self._tracks.any == known.tracks.any == self._tracks.before(since)
+        return held and not any(start >= since for start in self._starts)
+
+    def response(self, known: Sequence[Assessed], since: datetime | None) -> Response:
+        """All of it."""
+        items = _assessed(self._view, self, known, since)
+        return Response(items=tuple(items), tracks=self._tracks, progressed=self._pd_seen)
+
+    def _serum_component(self, since: datetime | None) -> list[tuple[datetime, Interval]]:
         """Serum M, in lines where it stands in the immunoglobulin: one method for the whole line (relapse 1)."""
-        stands_in = self._known.types.stand_in.at
-        other = self._known.told.get("immunoglobulin")
-        m = [r for r in self._known.serum if not r.partial and not stands_in(r.at)]
-        found = [*m, *(r for r in (other.readings if other else ()) if stands_in(r.at))]
+        stands_in, serum = self._known.types.stand_in.at, self._known.serum
+        told = self._known.told.get("immunoglobulin")
+        other = told.readings if told else ()
+        m = [r for r in serum[up_to(serum, since) :] if not r.partial and not stands_in(r.at)]
+        found = [*m, *(r for r in other[up_to(other, since) :] if stands_in(r.at))]
         return sorted(((r.at, r.interval) for r in found), key=_time)
 
-    @property
-    def times(self) -> list[datetime]:
-        """Collections of a component that was measurable at the time."""
+    def times(self, since: datetime | None) -> list[datetime]:
+        """Collections from `since` on of a component that was measurable at the time."""
         kinds = self._known.types
-        serum = [at for at, _ in self._serum.items if kinds.at(at) in (PatientType.SERUM, PatientType.SERUM_URINE)]
-        urine = [at for at, _ in self._urine.items if kinds.at(at) in (PatientType.URINE, PatientType.SERUM_URINE)]
-        light = [at for at, _ in self._dflc.items if kinds.at(at) is PatientType.FLC_ONLY]
-        none = [at for at, _ in self._serum.items if kinds.at(at) is PatientType.NON_MEASURABLE]
-        return sorted({*serum, *urine, *light, *none})
+        serum, urine, dflc = (
+            [at for at, _ in track.items[up_to(track.items, since, _time) :]]
+            for track in (self._tracks.serum, self._tracks.urine, self._tracks.dflc)
+        )
+        seen = {at: kinds.at(at) for at in (*serum, *urine, *dflc)}
+        by_serum = (PatientType.SERUM, PatientType.SERUM_URINE, PatientType.NON_MEASURABLE)
+        by_urine = (PatientType.URINE, PatientType.SERUM_URINE)
+        taken = [at for at in serum if seen[at] in by_serum] + [at for at in urine if seen[at] in by_urine]
+        return sorted({*taken, *(at for at in dflc if seen[at] is PatientType.FLC_ONLY)})
 
     def at(self, when: datetime, start: datetime | None) -> Assessment:
         """What is known at one time."""
-        ratio = self._ratio.newest(when, self._days)
+        tracks = self._tracks
+        ratio = tracks.ratio.newest(when, self._days)
         return Assessment(
             kind=self._known.types.at(when),
-            serum=self._serum.newest(when, self._days),
-            serum_baseline=self._serum.baseline(start),
-            urine=self._urine.newest(when, self._days),
-            urine_baseline=self._urine.baseline(start),
-            dflc=self._dflc.newest(when, self._days),
-            dflc_baseline=self._dflc.baseline(start),
+            serum=tracks.serum.newest(when, self._days),
+            serum_baseline=tracks.serum.baseline(start),
+            urine=tracks.urine.newest(when, self._days),
+            urine_baseline=tracks.urine.baseline(start),
+            dflc=tracks.dflc.newest(when, self._days),
+            dflc_baseline=tracks.dflc.baseline(start),
             serum_ife=self._fixation("sife", when),
             urine_ife=self._fixation("uife", when),
             normal_ratio=None if ratio is None else _normal(self._view, ratio),
@@ -161,7 +225,3 @@ def _normal(view: View, ratio: Interval) -> bool | None:
     if Truth.TRUE in truths:
         return False
     return None if Truth.INDETERMINATE in truths else True
-
-
-def _time(item: tuple[datetime, Interval]) -> datetime:
-    return item[0]

@@ -7,9 +7,11 @@ criterion of progression is never blocked.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 
 import msgspec
 
@@ -17,7 +19,7 @@ from alerts.condition import Node, Quantity, compare, fact
 from alerts.logic import Interval, Truth
 from alerts.myeloma.antibody import Bands, Interference, exposure, isotypes, of_fixation
 from alerts.myeloma.assessing import Assessed
-from alerts.myeloma.disease import courses
+from alerts.myeloma.disease import Disease
 from alerts.myeloma.lines import line_of, line_starts
 from alerts.myeloma.readings import evaluable
 from alerts.myeloma.response import Category, nothing
@@ -26,6 +28,7 @@ from alerts.rule import View
 from alerts.samples import hours
 from alerts.series import Point
 
+_at = attrgetter("at")
 ANALYTES = ("sife", "uife", "mspike", "umprot")
 _LOQ = {"mspike": "response.serum_loq", "umprot": "response.urine_loq"}
 
@@ -45,21 +48,23 @@ def remission(view: View, found: Sequence[Assessed], at: datetime) -> datetime |
     """Since when a complete response was confirmed before `at`, in the same line of therapy; None when it was not."""
     starts = line_starts(view)
     line = line_of(starts, at)
-    known = (item for item in found if item.at < at and line_of(starts, item.at) == line)
+    first = bisect_right(found, starts[line - 1], key=_at) if line else 0
+    known = found[first : bisect_left(found, at, key=_at)]
     return next((item.at for item in known if item.confirmed is Category.CR_LAB), None)
 
 
-def draws(view: View, met: Mapping[datetime, Sequence[Step]]) -> list[datetime]:
-    """When anything was taken, or found in the marrow, that can show the clone again."""
-    points = (point for name in ANALYTES for point in view.series.points(name) if _usable(point))
+def draws(view: View, met: Mapping[datetime, Sequence[Step]], since: datetime | None) -> list[datetime]:
+    """When anything was taken from `since` on, or found in the marrow, that can show the clone again."""
+    points = (point for name in ANALYTES for point in view.series.since(name, since) if _usable(point))
     marrow = (entry.start for entry in view.context.of("marrow") if entry.start is not None)
-    return sorted({*(point.at for point in points), *met, *marrow})
+    found = {*(point.at for point in points), *met, *marrow}
+    return sorted(at for at in found if since is None or at >= since)
 
 
-def criteria_met(view: View) -> dict[datetime, list[Step]]:
-    """Samples that meet a criterion of the relapse ladder, or cannot be shown not to, by collection time."""
+def criteria_met(known: Disease, since: datetime | None) -> dict[datetime, list[Step]]:
+    """Samples from `since` on that meet a criterion of the ladder, or cannot be shown not to, by collection time."""
     found: dict[datetime, list[Step]] = {}
-    for step in (step for steps in courses(view).values() for step in steps if step.met):
+    for step in (step for told in known.told.values() for step in told.steps_since(since) if step.met):
         found.setdefault(step.reading.at, []).append(step)
     return found
 

@@ -7,21 +7,23 @@ a therapeutic antibody, or of another isotype than the clone, is no sign (relaps
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from alerts.condition import Node, all_of, any_of, fact
 from alerts.logic import Truth, any_true
-from alerts.myeloma.antibody import Interference, original
-from alerts.myeloma.assessing import assessed
+from alerts.myeloma.antibody import Bands, Interference, original
+from alerts.myeloma.assessing import Response, response
 from alerts.myeloma.complete_response import Sign, criteria_met, draws, remission, signs
+from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.response import Category
 from alerts.rule import Judgement, Rule, View
-from alerts.samples import shown
+from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Resumed, Step, Trail, earliest, steps_at
 
 
 class _Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,21 +35,37 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
 
 
-def judge(view: View) -> list[Judgement]:
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier evaluation worked out."""
+
+    disease: Disease
+    response: Response | None = None
+    clone: Bands = frozenset()
+
+
+def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a draw that answers the question, after the first confirmed complete response."""
+    kept: _Kept | None = known.kept
+    now, at = taken_up(view, kept.disease if kept else None, since)
     if not any(p.result.coded == "negative" for name in ("sife", "uife") for p in view.series.points(name)):
-        return []  # without a negative immunofixation there is no complete response
-    found = assessed(view)
-    first = next((item.at for item in found if item.confirmed is Category.CR_LAB), None)
-    if first is None:
-        return []
-    met, clone, judgements = criteria_met(view), original(view), []
-    last: _Open | None = None
-    for at in (time for time in draws(view, met) if time > first):
-        seen = signs(view, clone, at, met.get(at, ()))
-        judgement, last = _judge(at, remission(view, found, at), last, seen)
-        judgements += [judgement] if judgement else []
-    return judgements
+        return Trail(kept=_Kept(disease=now))  # without a negative immunofixation there is no complete response
+    found, at = response(view, kept.response if kept else None, earliest(at, since))
+    clone = original(view)
+    if at is not None and kept is not None and kept.clone == clone:
+        at = at - 2 * hours(view.pack, "cr_lost.beside_hours")  # a sign may stand beside a draw, its M beside that
+    else:
+        at = None
+
+    def answers(last: _Open | None) -> Iterator[Step]:
+        first = next((item.at for item in found.items if item.confirmed is Category.CR_LAB), None)
+        met = criteria_met(now, at)
+        for time in draws(view, met, at):
+            if first is not None and time > first:
+                seen = signs(view, clone, time, met.get(time, ()))
+                judgement, last = _judge(time, remission(view, found.items, time), last, seen)
+                yield from steps_at(time, last, [judgement] if judgement else [])
+
+    return known.onward(at, answers, _Kept(disease=now, response=found, clone=clone))
 
 
 def _judge(
@@ -122,6 +140,6 @@ RULE = Rule(
     name="CR_LOST",
     family="relapse",
     inputs=frozenset({"sife", "uife", "mspike", "umprot", "flck", "flcl", "igg", "iga", "igm"}),
-    judge=judge,
+    judge=Resumed(_onward),
     delivery="working_hours",
 )

@@ -34,7 +34,7 @@ CODED = {
 }  # fmt: skip
 NUMBERS = {
     **VALUES, "mspike": ["0", "<1", "8", "14", "20", "42"], "umprot": ["80", "150", "420", "900"],
-    "flck": ["8", "20", "180", "900"], "flcl": ["5", "15", "300"], "igg": ["9", "72"], "hb": ["68", "95", "104", "130"],
+    "flck": ["8", "20", "180", "900"], "flcl": ["5", "15", "300"], "igg": ["9", "72"], "iga": ["3", "30", "44"], "hb": ["68", "95", "104", "130"],
 }  # fmt: skip
 GROUPS = (
     ("mspike",), ("flck", "flcl"), ("creat",), ("ca", "alb"), ("hb",), ("mspike", "sife", "uife"),
@@ -49,6 +49,8 @@ FACTS = (
     fact("symptom", hours(24 * 30), hours(24 * 31), code="blurred"), fact("transfusion", hours(24 * 60)),
     fact("dialysis", hours(24 * 120), hours(24 * 150)), fact("state", hours(24 * 50), code="on_treatment"),
     fact("drug", hours(24 * 20), code="daratumumab"), fact("modifier", hours(0), code="high_organ_risk"),
+    fact("isotype", code="IgA-kappa", note="beta"),
+    fact("marrow", hours(24 * 250), code="plasma_cells", value="8", unit="%"),
 )  # fmt: skip
 
 Event = list[Result] | Fact | timedelta
@@ -96,7 +98,7 @@ _events: st.SearchStrategy[list[Event]] = st.lists(
 
 _CLONE = {
     "mspike": ("0", "8", "14", "20"), "flck": ("20", "180", "900"), "flcl": ("15", "15", "300"), "hb": ("68", "130"),
-    "umprot": ("150", "420", "900"), "sife": CODED["sife"], "uife": CODED["uife"],
+    "umprot": ("0", "150", "420", "900"), "sife": CODED["sife"], "uife": CODED["uife"], "iga": ("3", "30", "44"),
 }  # fmt: skip
 
 
@@ -113,7 +115,8 @@ def _clone_result(draw: st.DrawFn, name: str, number: int) -> Result:
 
 @st.composite
 def _visit(draw: st.DrawFn) -> list[Result]:
-    names = draw(st.sampled_from((["flck", "flcl"], ["flck", "flcl"], ["mspike"], ["flck"], ["flcl"], [*_CLONE])))
+    names = draw(st.sampled_from((["flck", "flcl"], ["flck", "flcl"], ["mspike"], ["flck"], ["flcl"], ["mspike", "sife"],
+                                    ["sife", "uife"], ["iga"], [*_CLONE])))  # fmt: skip
     number = draw(st.integers(0, 6))
     return [draw(_clone_result(name, number)) for name in names]
 
