@@ -259,7 +259,9 @@ class Work(msgspec.Struct, kw_only=True):
         """Take over demographics; True when the rules may read something new in them."""
         record = self.locked.by_sent[event.patient.id]
         known = self.said.get(record) or self.locked.rows[record].demographics
-        new = context.newest(known, context.said(event.patient, incoming.received_at, event.event_id))
+        at, entries = incoming.received_at, event.entries if isinstance(event, ContextChange) else ()
+        placed = context.placed(entries, at, event.event_id, self.zone)
+        new = context.newest(known, placed, context.said(event.patient, at, event.event_id))
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, event, new)

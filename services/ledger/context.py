@@ -45,6 +45,15 @@ def said(patient: Patient, at: datetime, event_id: str) -> Demographics:
     return {name: Said(value=value, at=at, event_id=event_id) for name, value in parts.items() if any(value)}
 
 
+def placed(entries: Iterable[ContextEntry], at: datetime, event_id: str, zone: ZoneInfo) -> Demographics:
+    """Ward and bed by context: as of its `from`, at the latest as of when it was said."""
+    found = [
+        Said(value=(e.code, e.value), at=min(instant(e.from_, zone) or at, at), event_id=event_id)
+        for e in entries if e.kind == "place" and (e.code or e.value)
+    ]  # fmt: skip
+    return {"place": max(found, key=lambda one: one.at)} if found else {}
+
+
 def newest(*many: Demographics) -> Demographics:
     """The newest of each part, whatever the order they are given in."""
     result: Demographics = {}

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from alerts.deciding import Reason
 from alerts.watching import GATES
 from schemas.identity import event_id
-from schemas.patient_event import ContextEntry, Event
+from schemas.patient_event import ContextEntry, Event, Patient
 from services.cli.app import halo
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
@@ -341,3 +341,19 @@ async def test_a_state_that_begins_by_itself_stops_at_its_moment(database: str, 
     await passing.close()
     assert [row[3:] for row in told(database)] == [("closed", "care_moved")]
     assert ask(database, "SELECT due_at FROM timer WHERE fired_at IS NULL") == [(ends,)]
+
+
+async def test_a_place_by_context_moves_the_patient_until_a_newer_one(database: str, tmp_path: Path) -> None:
+    feed, where = Feed(ledger(database, tmp_path)), "SELECT ward, bed FROM patient"
+
+    def placed(entry: ContextEntry, hours: float) -> Event:
+        event = events.context_change(1, entry, hours=hours)
+        return msgspec.structs.replace(event, patient=Patient(id=event.patient.id))
+
+    await feed(potassium("4.2"), placed(said("place", "12", "", code="H9"), 2))
+    assert ask(database, where) == [("H9", "12")]
+    await feed(placed(said("place", "3", BEFORE, code="H1"), 3))
+    assert ask(database, where) == [("H9", "12")], "older than what is known"
+    await feed(potassium("4.1", hours=9))
+    await feed.close()
+    assert ask(database, where) == [("H2", "1")]
