@@ -40,11 +40,11 @@ _WORDS: dict[str, Word] = {
         "not_quantifiable",
     ),
     **dict.fromkeys(("v delu", "in progress"), "pending"),
-    **dict.fromkeys(("hemolizirano", "haemolysed", "hemolysed", "hemolyzed"), "haemolysed"),
+    **dict.fromkeys(("hemolizirano", "haemolysed", "hemolysed"), "haemolysed"),
     **dict.fromkeys(("premalo vzorca", "insufficient"), "insufficient"),
     **dict.fromkeys(("vzorec ni primeren", "unsuitable"), "unsuitable"),
     **dict.fromkeys(("strdek", "clotted"), "clotted"),
-    **dict.fromkeys(("lipemicno", "lipaemic", "lipemic"), "lipaemic"),
+    **dict.fromkeys(("lipemicno", "lipaemic"), "lipaemic"),
 }  # fmt: skip
 _COMPARATORS: dict[str, Literal["<", "<=", ">", ">="]] = {
     "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">=",

@@ -254,6 +254,7 @@ class Work(msgspec.Struct, kw_only=True):
         record = self.locked.by_sent[event.patient.id]
         self.writes.quarantine += quarantine_rows(incoming, event, record)
         self.writes.timers += timer_rows(incoming, event, record)
+        self.writes.technical += querying.pages(event, incoming.mapped.quarantined if incoming.mapped else (), record)
 
     def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
         """Take over demographics; True when the rules may read something new in them."""
@@ -352,6 +353,7 @@ def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome) -> None:
     total = len(event.results)
     writes.sources.append(source_row(incoming, event, None, (total, 0, 0, total, 0)))
     writes.quarantine += quarantine_rows(incoming, event, None)
+    writes.technical += querying.pages(event, incoming.mapped.quarantined, None)
     outcome.events += 1
     outcome.received.append(incoming.received_at)
     outcome.quarantined += total

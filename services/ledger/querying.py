@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 from alerts.result import Result
 from alerts.series import Series
+from schemas.patient_event import LabReport
 from services.ledger.operations import Technical
+from services.mapping.mapped import Quarantined
 
-KIND = "data_steward"
+KIND, PAGE = "data_steward", "steward_page"
 _ASKED: Mapping[str, str] = MappingProxyType({
     "slot_conflict": "uses one order number for two collections; both are kept as two measurements. Ask whether the "
     "number was used again or a collection time was put right.",
@@ -31,6 +33,26 @@ _ASKED: Mapping[str, str] = MappingProxyType({
     "unparsed": "sent words as a value that are in no list; there is no value. Read them, and ask for a number if they "
     "hold one.",
 })  # fmt: skip
+
+
+URGENT = ("CRITICAL", "HIGH")
+
+
+def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> list[Technical]:
+    """One call a message when a held value would be HIGH or CRITICAL in an allowed unit; history calls nobody."""
+    urgent = [item for item in held if item.would_be in URGENT]
+    if not urgent or event.purpose == "history":
+        return []
+    worst = min((item.would_be for item in urgent), key=URGENT.index)
+    what = "; ".join(
+        f"{item.analyte or item.code} of {item.laboratory or 'a laboratory without a name'}, {item.reason}, "
+        f"{item.would_be} if it is read in an allowed unit"
+        for item in urgent
+    )
+    detail = f"UNVERIFIED: {what}. Call the laboratory; the value stands in the quarantine, event {event.event_id}."
+    return [
+        Technical(key=f"steward_page:{event.event_id}", kind=PAGE, severity=worst, patient_id=record, detail=detail)
+    ]
 
 
 def questions(before: Series, after: Series, fresh: Iterable[Result], root: int) -> list[Technical]:

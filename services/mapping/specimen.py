@@ -1,4 +1,4 @@
-"""What is known against a specimen: haemolysis, clots, clumped platelets (life cycle 4; blood counts 2 and 4)."""
+"""What is known against a specimen: haemolysis, clots, fat, contamination, clumps (life cycle 4; blood counts 2, 4)."""
 
 from __future__ import annotations
 

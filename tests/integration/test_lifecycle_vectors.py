@@ -70,7 +70,7 @@ FLAGS = {
     "late": "SELECT bool_or(late) FROM alert",
     "duplicate_dropped": "SELECT count(DISTINCT (r.slot, r.value)) = 2 AND max(a.version) = 1 FROM result r, alert a",
     "quarantine": "SELECT count(*) > 0 FROM quarantine",
-    "steward_page": "SELECT bool_or(would_be IN ('HIGH', 'CRITICAL')) FROM quarantine",
+    "steward_page": "SELECT count(*) = 1 FROM operations_alert WHERE kind = 'steward_page' AND severity = 'CRITICAL'",
     "merged": "SELECT count(*) = 1 FROM patient_alias",
     "not_new": "SELECT count(*) = 1 FROM alert_event WHERE kind = 'not_new'",
     "silent_correction": "SELECT count(*) = 1 FROM operations_alert WHERE key = 'silent_correction:LAB1:ca'",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from alerts.result import Result
 from alerts.series import Series
 from services.ledger.lateness import is_late
-from services.ledger.querying import questions
+from services.ledger.querying import pages, questions
 from services.mapping.report import map_report
 from tests.builders import days, hours, result
 from tests.unit.reports import report
@@ -66,6 +67,18 @@ def test_a_question_names_laboratory_and_analyte_and_no_patient_data() -> None:
     assert (one.kind, one.patient_id) == ("data_steward", 7)
     assert "HOSP" not in one.detail
     assert "2.9" not in one.detail
+
+
+def test_a_held_value_that_may_be_urgent_calls_the_steward_once_a_message() -> None:
+    sent = report(reported("2000-8", "13.9", ""), reported("2823-3", "6.2", "", filler_order="O-2"))
+    (call,) = pages(sent, map_report(sent).quarantined, 7)
+    assert (call.kind, call.severity, call.patient_id) == ("steward_page", "CRITICAL", 7)
+    assert "unit_missing" in call.detail
+    assert "13.9" not in call.detail
+    calm = report(reported("2823-3", "4.2", ""))
+    assert pages(calm, map_report(calm).quarantined, 7) == []
+    old = msgspec.structs.replace(sent, purpose="history")
+    assert pages(old, map_report(old).quarantined, 7) == [], "history never calls anybody"
 
 
 def test_the_same_order_number_of_another_patient_is_another_slot() -> None:

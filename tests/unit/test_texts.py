@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.texts import Said, read_text
+from schemas import texts
+from schemas.texts import Said, plain, read_text
 from services.mapping.immunofixation import read_immunofixation
 from services.mapping.specimen import clumped, condition_flags
 
@@ -98,3 +99,52 @@ def test_specimen_conditions(conditions: tuple[str, ...], comments: tuple[str, .
 )
 def test_clumped_platelets(comment: str, expected: bool) -> None:
     assert clumped((comment,)) is expected
+
+
+TABLE = {
+    "<": ["<", "less than", "below", "nižje od", "manj kot", "pod"], "<=": ["<=", "≤"],
+    ">": [">", "more than", "above", "višje od", "več kot", "nad"], ">=": [">=", "≥"],
+}  # fmt: skip
+WORDS = {
+    "negative": ["neg", "neg.", "negativno", "negative", "not detected", "ni zaznati", "ni zaznano"],
+    "trace": ["sled", "v sledovih", "trace"],
+    "not_quantifiable": ["ni merljivo", "nemerljivo", "pod mejo zaznave", "too small to quantify", "not quantifiable",
+                         "below detection limit"],
+    "pending": ["v delu", "in progress"],
+    "haemolysed": ["hemolizirano", "haemolysed", "hemolysed"],
+    "insufficient": ["premalo vzorca", "insufficient"],
+    "unsuitable": ["vzorec ni primeren", "unsuitable"],
+    "clotted": ["strdek", "clotted"],
+    "lipaemic": ["lipemično", "lipaemic"],
+}  # fmt: skip
+"""The table of result life cycle 3, whole."""
+
+
+@pytest.mark.parametrize(("sign", "words"), [(sign, words) for sign, many in TABLE.items() for words in many])
+def test_every_comparator_of_the_table(sign: str, words: str) -> None:
+    for written in (f"{words} 5", f"{words.upper()}  5", f"{words} 1,5"):
+        said = read_text(written)
+        assert (said.comparator, said.word) == (sign, "")
+        assert said.number in ("5", "1,5")
+
+
+@pytest.mark.parametrize(("word", "words"), [(word, words) for word, many in WORDS.items() for words in many])
+def test_every_word_of_the_table(word: str, words: str) -> None:
+    bare = "".join({"ž": "z", "š": "s", "č": "c"}.get(letter, letter) for letter in words)
+    for written in (words, words.upper(), f"  {words.capitalize()} ", bare):
+        assert read_text(written).word == word
+
+
+def test_the_table_has_no_words_of_our_own() -> None:
+    ours = {plain(words) for many in WORDS.values() for words in many}
+    assert set(texts._WORDS) == ours
+    assert set(texts._COMPARATORS) == {plain(words) for many in TABLE.values() for words in many}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sledovi", "ni zaznavno", "negativ", "pozitivno", "manj od 5", "ca. 5", "~5", "5-10", "<5 g/L", "< ", "pod", "<<5",
+     "< 5 ali 6", "hemolyzed", "lipemic", "not detected yet", "ni zaznati, ponoviti", "negativno?", "+", "++", "5+"],
+)  # fmt: skip
+def test_what_the_table_does_not_list_is_never_guessed(text: str) -> None:
+    assert read_text(text).word == "unparsed"
