@@ -78,7 +78,9 @@ def _notes(alert: AlertState, language: Language) -> list[str]:
     """Every flag in words; one without any by its own name, so that nothing known is kept back."""
     told = {SUSPECTED, "delta_check"}
     return [
-        catalogue(language).text("noted", what=flag_words(flag, language)) for flag in alert.flags if flag not in told
+        catalogue(language).text("noted", what=flag_words(flag, language)).replace("?.", "?")
+        for flag in alert.flags
+        if flag not in told
     ]
 
 

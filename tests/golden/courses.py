@@ -168,6 +168,8 @@ COURSES = (
             facts=(fact("patient_type", code="NON_MEASURABLE"), *SERUM[1:])),
     _course("platelets_spoilt_specimen", "PLT_LOW", "PLT_LOW CRITICAL", points("plt", "0:17", flags=tuple(sorted(MARKS)))),
     _course("platelets_clotted_specimen", "PLT_LOW", "PLT_LOW CRITICAL", points("plt", "0:17", flags=("clotted_specimen",))),
+    _course("bio_pd_by_immunoglobulin", "BIO", "BIO_PD MEDIUM", _days("iga", "0:32 28:12 56:12 84:17.1 112:17.5"),
+            facts=(fact("isotype", code="IgA-lambda"),)),
     _course("specimen_mismatch_high", "SPECIMEN_MISMATCH", "SPECIMEN_MISMATCH HIGH", points("hb", "0:131 12:94"),
             points("creat", "0:180 12:64"), points("k", "0:4.1 12:6.2")),
     _course("specimen_mismatch_low", "SPECIMEN_MISMATCH", "SPECIMEN_MISMATCH LOW", _days("mspike", f"{PLATEAU} 112:13.2"),
