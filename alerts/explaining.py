@@ -61,8 +61,14 @@ def sentences(alert: AlertState, language: Language) -> list[str]:
     unknown = _unknown(alert.reasons)
     if unknown:
         lines.append(words.count("unknown_count", len(unknown)))
-    without = what_would_stop(alert.reasons)
-    return lines + ([_would(one, language) for one in without] or [words.text("without_nothing_single")])
+    without = [_would(one, language) for one in what_would_stop(alert.reasons)]
+    return lines + (without or [words.text(_no_single(alert.reasons))])
+
+
+def _no_single(reasons: Node) -> str:
+    """Why nothing is offered: two numbers of one blood sample are both beyond their limits, or none decides."""
+    crossed = {leaf.name for leaf in leaves(reasons) if leaf.kind == "compare" and leaf.truth is Truth.TRUE}
+    return "without_several" if len(crossed) > 1 else "without_nothing_single"
 
 
 def _suspicion(alert: AlertState, language: Language) -> list[str]:
