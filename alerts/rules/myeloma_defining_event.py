@@ -22,7 +22,7 @@ def judge(view: View) -> list[Judgement]:
     """One judgement a draw of both light chains taken while the patient is smouldering."""
     known, judgements = disease(view), []
     for pair in known.light:
-        chain = known.chain or side_of(view.pack, pair.ratio)
+        chain = side_of(view.pack, pair.ratio) or known.chain  # the involved one is what this ratio leans to [R:17]
         if chain is None or not smouldering(view, pair.kappa.at):
             continue
         node, point = defining_event(view.pack, pair, chain), pair.involved(chain)

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.alert import Evaluation
 from alerts.evaluate import evaluate
-from alerts.rules import smm_evolving_hb, smm_evolving_m
+from alerts.rules import myeloma_defining_event, smm_evolving_hb, smm_evolving_m
 from tests.builders import context, fact, view
 from tests.unit.alerts.relapse import series
 
@@ -52,6 +52,14 @@ def test_the_lowest_of_the_window_is_what_all_its_bounds_leave() -> None:
     outcome = _judged(mspike="0:<8 180:11")
     assert (outcome.alerts, [u.rule for u in outcome.undetermined]) == ((), ["SMM_EVOLVING_M"])
     assert _judged(mspike="0:<8 90:6 180:10.9").alerts == ()
+
+
+def test_the_involved_chain_is_that_of_the_draw() -> None:
+    """Without an isotype; the first draw leans to kappa, the later one is plainly lambda."""
+    known = context(fact("state", code="smouldering"))
+    draws = series("flck", "0:34 90:3") + series("flcl", "0:20 90:450")
+    (alert,) = evaluate(view(draws, context=known), (myeloma_defining_event.RULE,)).alerts
+    assert (alert.analyte, alert.facts["ratio"]) == ("flcl", "150")
 
 
 def test_the_highest_haemoglobin_of_the_window_may_be_a_bound() -> None:
