@@ -12,11 +12,13 @@ import msgspec
 from alerts.alert import AlertState
 from alerts.explaining import explain, sentences
 from alerts.result import Result
+from alerts.wording.catalogue import catalogue
 from services.cli.running import settings_of
 from services.shared import database
 
 _ALERT: LiteralString = """
-SELECT alert_id::text, version, condition, response, code, body FROM alert WHERE alert_id::text = %s OR code = upper(%s)
+SELECT alert_id::text, version, condition, response, code, rule_pack_status, body FROM alert
+WHERE alert_id::text = %s OR code = upper(%s)
 ORDER BY condition = 'active' DESC, changed_at DESC
 """
 _RESULTS: LiteralString = (
@@ -43,6 +45,8 @@ def command(alert: str, language: Any, data_dir: Path | None, *, as_json: bool) 
         f"{state.severity} {state.level} {head['condition']}, {head['response']}, "
         f"version {head['version']}, code {head['code']}"
     )
+    if head["rule_pack_status"] == "draft":
+        click.echo(catalogue(language).text("table.draft"))
     click.echo(
         f"{state.summary[language]}\n"
         f"rule {state.rule}, pack {state.rule_pack}, opened {state.opened_at:%Y-%m-%d %H:%M}Z"
@@ -61,8 +65,8 @@ async def _find(dsn: str, alert: str) -> tuple[dict[str, Any], AlertState, list[
         row = await (await conn.execute(_ALERT, (alert, alert))).fetchone()
         if row is None:
             return None
-        names = ("alert_id", "version", "condition", "response", "code")
-        state = msgspec.json.decode(row[5], type=AlertState)
+        names = ("alert_id", "version", "condition", "response", "code", "rule_pack_status")
+        state = msgspec.json.decode(row[6], type=AlertState)
         bodies = await (await conn.execute(_RESULTS, (list(state.results),))).fetchall()
         results = [msgspec.json.decode(body, type=Result) for (body,) in bodies]
         return dict(zip(names, row, strict=False)), state, [await _segment(conn, result) for result in results]

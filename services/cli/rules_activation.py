@@ -28,6 +28,9 @@ _ACTIVATE: LiteralString = """
 INSERT INTO active_version (kind, version, hash, from_at, who, preview)
 VALUES ('rule_pack', %s, %s, %s, %s, %s)
 """
+_MENDED: LiteralString = (
+    "UPDATE operations_alert SET closed_at = clock_timestamp() WHERE kind = 'pack_unusable' AND closed_at IS NULL"
+)
 EVERY = 500
 
 
@@ -103,6 +106,7 @@ async def _write(
     mark, digest, figures = rule_pack.fingerprint(content), rule_pack.hash_of(content), found.summary()
     await conn.execute(rule_pack.KEEP, (mark, digest, pack.version, content))
     await conn.execute(_ACTIVATE, (pack.version, digest, start, person.login, Jsonb(figures)))
+    await conn.execute(_MENDED)
     said = ", ".join(f"{name} {count}" for name, count in figures.items())
     await record(conn, journal, Act(
         kind="rules_activated", route="halo rules activate", people=(person,),

@@ -21,7 +21,7 @@ from services.ledger import burying, governing, merging, offsets, patients, stor
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
-from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, Unavailable
+from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, PackUnusable, Unavailable
 from services.ledger.evaluating import Rules
 from services.ledger.incoming import Incoming, read
 from services.ledger.journal import Journal
@@ -77,8 +77,12 @@ class Ledger:
         Unavailable: nothing may be acknowledged, give the same batch again. Anything else: end the process.
         """
         outcome = Outcome(stopped=self.stopped)
-        for run in _runs(self._kept(read(record, self._site) for record in batch)):
-            await self._in_pieces(run, outcome)
+        try:
+            for run in _runs(self._kept(read(record, self._site) for record in batch)):
+                await self._in_pieces(run, outcome)
+        except PackUnusable as error:
+            await self._report_unusable(error)
+            raise
         return outcome
 
     def assigned(self, positions: dict[int, int]) -> None:
@@ -291,6 +295,13 @@ class Ledger:
         if missing:
             found |= await stored.read(conn, locked.rows, missing, self._zone)
         return found
+
+    async def _report_unusable(self, error: PackUnusable) -> None:
+        """Nobody is watched until it is mended: operations are told before the process ends."""
+        detail = f"{error}. Until then no result is evaluated; all of them wait in Kafka"
+        fault = Technical(key="pack_unusable", kind="pack_unusable", detail=detail, severity="CRITICAL")
+        async with self.transaction() as conn:
+            await report(conn, [fault])
 
     async def _report_stops(self, conn: AsyncConnection[Any], run: list[Incoming]) -> None:
         stops = {p for p, count in self._counted(run).items() if count >= STOP_AFTER} - self.stopped

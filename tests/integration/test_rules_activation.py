@@ -208,3 +208,10 @@ def test_a_pack_that_cannot_be_run_ends_the_worker_before_anything_is_stored(dat
     with pytest.raises(PackUnusable, match=r"lacks what the rules read: calcium\.per_albumin"):
         hospital.take(events.report(1, {"ca": "13.9"}))
     assert ask(database, "SELECT 1 FROM source_message") == []
+    told = ask(database, "SELECT severity, detail FROM operations_alert WHERE kind = 'pack_unusable'")
+    assert told[0][0] == "CRITICAL"
+    assert "all of them wait in Kafka" in told[0][1]
+    done("activate", "--by", "novak", "--yes")
+    hospital.take(events.report(1, {"ca": "13.9"}))
+    assert alerts(database) == [("CA_HIGH", "2026.1", "active")]
+    assert one(database, "SELECT closed_at IS NOT NULL FROM operations_alert WHERE kind = 'pack_unusable'")
