@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from alerts.alert import Derived
 from alerts.calcium_basis import sample_at
 from alerts.ctcae import VERSIONS, Direction, Graded, defined, grade
 from alerts.intervals import median
 from alerts.logic import Interval
+from alerts.potassium import specimen_of, usable
 from alerts.rule import View
 from alerts.samples import hours, times
 from alerts.series import Point
@@ -28,19 +31,32 @@ def ctcae(view: View) -> Iterable[Derived]:
     for analyte in _ANALYTES:
         for point in view.series.points(analyte):
             if not point.preliminary:
-                yield from _grades(view.pack, _graded(view, point), point.at)
+                value = _graded(view, point)
+                yield from _grades(view.pack, value, point.at, high=_of_haemolysed(view, point, value))
     for at in times(view, ("ca", "ca_adj")):
         yield from _calcium(view, at)
 
 
-def _grades(pack: Pack, value: Graded, at: datetime, flag: str = "") -> Iterable[Derived]:
+def _of_haemolysed(view: View, point: Point, value: Graded) -> Graded | None:
+    """A potassium of a haemolysed specimen is at most what was measured: how high is not known (life cycle 4)."""
+    if point.result.analyte != "k" or not specimen_of(view, point).haemolysed:
+        return None
+    interval = usable(view, point).interval
+    return msgspec.structs.replace(value, interval=interval) if interval else None
+
+
+def _grades(
+    pack: Pack, value: Graded, at: datetime, flag: str = "", *, high: Graded | None = None
+) -> Iterable[Derived]:
+    """`high` is the value for the grades of that direction, where it is another one."""
     for version in VERSIONS:
         for direction in _DIRECTIONS:
             if defined(pack, value.analyte, direction, version):
-                found = grade(pack, value, direction, version)
+                doubtful = direction == "high" and high is not None
+                found = grade(pack, high if doubtful and high else value, direction, version)
                 yield Derived(
                     name=f"ctcae-{version}", value=found, collected_at=at, analyte=value.analyte, direction=direction,
-                    flag=flag,
+                    flag="haemolysed" if doubtful else flag,
                 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.logic import Interval
 from alerts.result import Result
-from alerts.version import Measurement, Wait, fold, waited
+from alerts.version import PAST, Measurement, Wait, fold, waited
 
 _time = attrgetter("at")
 _PARTS = frozenset({"single_band", "derived"})
@@ -249,7 +249,7 @@ def _renewed(
 
 def _point(time: datetime, measurements: list[Measurement]) -> Point:
     first, *rest = sorted(measurements, key=_precedence)
-    flags = {*first.flags, *first.winner.flags, *(["near_duplicate"] if rest else [])}
+    flags = {*first.flags, *first.winner.flags, *(["near_duplicate"] if rest else [])} - PAST
     return Point(
         at=time, result=first.winner, preliminary=first.preliminary,
         flags=tuple(sorted(flags)), others=tuple(m.winner for m in rest),

@@ -18,6 +18,8 @@ from alerts.result import Result, Status
 PRELIMINARY = frozenset({Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL})
 WITHDRAWN = frozenset({Status.DELETED, Status.WRONG_PATIENT})
 FINAL_CLASS = frozenset({Status.FINAL, Status.CORRECTED, Status.AMENDED}) | WITHDRAWN
+PAST = frozenset({"late_preliminary", "superseded_on_arrival", "attempted_only", "pending"})
+"""Flags that tell what became of a version, and nothing of the one that counts: for its history only."""
 _RANK = {Status.WRONG_PATIENT: 3, Status.DELETED: 3, Status.CORRECTED: 2, Status.AMENDED: 2, Status.FINAL: 1}
 
 
@@ -46,7 +48,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """True while the winner is a P, R or S that no U promoted: only CRITICAL alerts may come of it."""
     flags: tuple[str, ...]
     """`silent_correction`, `slot_conflict`, `version_conflict`, `reinstated`, `reinstated_held`, `preliminary`,
-    `correction_without_original`, `expect_right_patient`, `status_change_without_preliminary`; sorted."""
+    `correction_without_original`, `expect_right_patient`, `status_change_without_preliminary`, and those of `PAST`;
+    sorted."""
 
     @property
     def withdrawn(self) -> bool:
@@ -124,7 +127,9 @@ def _measurement(versions: list[Result], extra: tuple[str, ...]) -> Measurement:
     promoted = _promoted(versions)
     candidates = [v for v in versions if v.status in FINAL_CLASS or v.status in PRELIMINARY]
     if not candidates:
-        return Measurement(winner=versions[-1], preliminary=False, flags=extra)
+        return Measurement(
+            winner=versions[-1], preliminary=False, flags=tuple(sorted({*extra, *_without_value(versions)}))
+        )
     candidates.sort(key=lambda v: _order(v, promoted))
     winner, flags = candidates[0], set(extra)
     for index, version in enumerate(candidates[1:], start=1):
@@ -133,7 +138,27 @@ def _measurement(versions: list[Result], extra: tuple[str, ...]) -> Measurement:
     preliminary = winner.status in PRELIMINARY and winner.result_id not in promoted
     flags |= {"preliminary"} if preliminary or promoted else set()
     flags |= _of_statuses({version.status for version in versions}, winner)
+    flags |= {flag for version in versions if (flag := _past(version, winner, promoted))}
     return Measurement(winner=winner, preliminary=preliminary, flags=tuple(sorted(flags - {""})))
+
+
+def _without_value(versions: list[Result]) -> set[str]:
+    """Nothing was measured: it was tried (X), or is still awaited (I)."""
+    statuses = {version.status for version in versions}
+    return {"attempted_only"} if Status.NO_VALUE in statuses else {"pending"} if Status.PENDING in statuses else set()
+
+
+def _past(version: Result, winner: Result, promoted: frozenset[str]) -> str:
+    """What is to be said of a version that lost: it came after the one that counts and changes nothing."""
+    final = winner.status in FINAL_CLASS or winner.result_id in promoted
+    if not final or version.result_id == winner.result_id:
+        return ""
+    if version.status in PRELIMINARY or version.status is Status.PENDING:
+        late = version.result_id not in promoted and version.version_time > winner.version_time
+        return "late_preliminary" if late else ""
+    lost = version.status in FINAL_CLASS and _order(version, promoted) < _order(winner, promoted)
+    after = version.received_at > winner.received_at and content(version) != content(winner)
+    return "superseded_on_arrival" if lost and after else ""
 
 
 def _of_statuses(statuses: set[Status], winner: Result) -> set[str]:

@@ -103,3 +103,11 @@ def test_preliminary_values_are_not_graded() -> None:
 def test_evaluate_lists_them() -> None:
     names = {d.name for d in evaluate(view(result("ca", "2.60"), result("alb", "30"))).derived}
     assert {"adjusted_calcium", "ctcae-v5", "ctcae-v6"} <= names
+
+
+def test_how_high_a_potassium_of_a_haemolysed_specimen_is_stays_open_and_how_low_does_not() -> None:
+    low_high = NORMAL["k"]
+    high = grades(result("k", "6.2", reference=low_high, flags=("haemolysed",)))
+    assert (high["v5", "high"], high["v5", "low"]) == ("INDETERMINATE", "0")
+    low = grades(result("k", "2.4", reference=low_high, flags=("haemolysed",)))
+    assert (low["v5", "high"], low["v5", "low"]) == ("0", "4")

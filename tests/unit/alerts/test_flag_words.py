@@ -20,7 +20,7 @@ NAMES = re.compile(r"flag|note|remark|doubt|contradiction|differs|_of_statuses",
 NO_FLAGS = frozenset({
     # facts and analytes read where flags are made
     "ANNOTATE", "HOLD_NON_CRITICAL", "BIO_SIGNIFICANT", "HV_HIGH", "TRUE", "calcium", "drugs",
-    "sample_flags", "why", "noted", "immunoglobulin",
+    "sample_flags", "why", "noted", "immunoglobulin", "infusion", "steroid", "growth_factor",
     # of derived values, shown as they are in the table of results
     "cr_not_assessable", "without_pd", "rapid", "unreliable", "high", "high_suggest_repeat", "low", "none",
     "limits_unknown", "not_adjusted", "abnormal_", "unconfirmed_", "preliminary_",

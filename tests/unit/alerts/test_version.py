@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.result import Result, Status
+from alerts.series import Series
 from alerts.version import Measurement, fold
 from tests.builders import hours, result, vectors
 
@@ -50,7 +51,7 @@ def test_every_status_vector(row: dict[str, str]) -> None:
     status = FHIR.get(row["status"], row["status"])
     time = {"earlier": 1.0, "same": 2.0}.get(row["lis_time_vs_current"], 3.0)
     value = ("2.90" if row["same_content_as_current"] == "yes" else "2.50") if status in VALUED else None
-    incoming = version(status, value, time)
+    incoming = version(status, value, time, received=hours(9))
     current = row["current_status"]
     known = [version(current, "2.90" if current in VALUED else None, 2.0)] if current else []
     one = only(*known, incoming)
@@ -63,10 +64,11 @@ def test_every_status_vector(row: dict[str, str]) -> None:
     assert one.preliminary == (row["expected_rules"] == "critical_only")
     said_by_a_fold = {
         "preliminary", "silent_correction", "reinstated", "expect_right_patient", "correction_without_original",
-        "status_change_without_preliminary",
+        "status_change_without_preliminary", "late_preliminary", "superseded_on_arrival",
     }  # fmt: skip
     wanted = set(row["expected_flags"].split()) & said_by_a_fold
     assert wanted <= set(one.flags)
+    assert not (set(one.flags) & {"late_preliminary", "superseded_on_arrival"} - wanted)
 
 
 def test_rank_decides_between_equal_times() -> None:
@@ -84,7 +86,7 @@ def test_u_promotes_the_newest_preliminary_not_younger_than_itself() -> None:
     promoted = only(older, newer, version("U", None, 3), after)
     assert brief(promoted) == ("P", "2.8", True)
     assert not promoted.preliminary
-    assert promoted.flags == ("preliminary",)
+    assert promoted.flags == ("late_preliminary", "preliminary")
 
 
 def test_u_does_not_beat_a_correction_or_a_deletion() -> None:
@@ -174,3 +176,16 @@ def test_time_of_a_version_is_the_laboratorys_and_not_that_of_arrival() -> None:
     correction = version("C", "2.5", 2, received=hours(3))
     assert only(correction, late).winner == correction
     assert late.received_at - correction.received_at == timedelta(hours=87)
+
+
+def test_what_became_of_other_versions_is_not_said_of_the_value() -> None:
+    late = [version("F", "2.9", 2), version("P", "7.0", 3), version("F", "2.5", 1, received=hours(9))]
+    assert set(only(*late).flags) == {"late_preliminary", "superseded_on_arrival", "silent_correction"}
+    assert Series().merge(late).points("ca")[0].flags == ("silent_correction",)
+
+
+def test_an_attempt_and_a_result_that_is_awaited_say_so() -> None:
+    assert only(version("X", None, 1)).flags == ("attempted_only",)
+    assert only(version("I", None, 1)).flags == ("pending",)
+    assert only(version("I", None, 1), version("X", None, 2)).flags == ("attempted_only",)
+    assert only(version("X", None, 1), version("F", "2.9", 2)).flags == ()
