@@ -21,6 +21,7 @@ from alerts.rules import RULES
 from alerts.series import Series
 from alerts.severity import Severity
 from alerts.thresholds import default_pack
+from schemas.units import convert
 from tests.builders import UNITS, days, view
 from tests.golden.courses import COURSES, Course
 
@@ -194,3 +195,56 @@ def test_every_rule_is_asked() -> None:
     assert {course.rule for course in COURSES} == set(BY_NAME)
     assert {severity.rank for severity in Severity} == set(range(5))
     assert set(UNITS)
+
+
+SCALES = {
+    **dict.fromkeys(("hb", "alb", "tp", "mspike"), ("g/dL", Decimal(10))),
+    **dict.fromkeys(("igg", "iga", "igm", "igg3"), ("mg/dL", Decimal("0.01"))),
+    **dict.fromkeys(("flck", "flcl"), ("mg/dL", Decimal(10))),
+}  # fmt: skip
+"""Other units of the same quantity, and how many canonical units one of them is."""
+
+
+@each_course
+def test_the_unit_of_a_result_changes_nothing(course: Course) -> None:
+    """Each number sent in another unit becomes the same number, and so the same alerts with the same texts."""
+    assert evaluate(seen(course, [_in_other_unit(r) for r in course.results])) == evaluate(seen(course))
+
+
+def _in_other_unit(old: Result) -> Result:
+    if old.value is None or old.analyte not in SCALES:
+        return old
+    unit, scale = SCALES[old.analyte]
+    said = convert(old.analyte, f"{old.value / scale:f}", unit)
+    assert (said.value, said.unit) == (old.value, old.unit)
+    exponent = int(old.value.as_tuple().exponent)
+    value = said.value.quantize(Decimal(1).scaleb(exponent))
+    return msgspec.structs.replace(
+        old, value=value, interval=old.interval if old.comparator else Interval.exactly(value)
+    )
+
+
+COUNTED = {"TLS", "SPECIMEN_MISMATCH", "K_REPEAT"}
+"""Two findings of several, and haemolysis that somebody measured: what nobody measured is no finding (blood counts)."""
+
+
+@of_a_sample
+def test_taking_another_value_away_never_makes_an_alert_false(course: Course) -> None:
+    alert = deciding(course)
+    others = {r.analyte for r in course.results if r.collected_at == alert.sampled_at} - {alert.analyte}
+    if course.rule in COUNTED:
+        others = set()
+    for analyte in others:
+        left = [r for r in course.results if r.analyte != analyte]
+        truth = {one.at: one.truth for one in judged(course, left)}
+        assert truth.get(alert.sampled_at) is not Truth.FALSE, analyte
+
+
+@pytest.mark.parametrize("course", [c for c in COURSES if BY_NAME[c.rule].timed], ids=lambda course: course.name)
+def test_a_test_that_is_later_is_never_less_severe(course: Course) -> None:
+    ranks = []
+    for later in range(0, 200, 10):
+        assert course.as_of is not None
+        found = evaluate(view(course.results, context=course.known, as_of=course.as_of + (days(later) - days(0))))
+        ranks += [max(alert.severity.rank for alert in found.alerts if alert.rule == course.rule)]
+    assert ranks == sorted(ranks)
