@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from services.shared.mllp_client import MllpClient, acknowledgements
 from tests.real.board import link, person, token
+from tests.real.rules import done
 from tests.real.system import System, system
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -84,6 +86,24 @@ def test_an_alert_appears_without_reload_and_is_acknowledged(running: System, pa
     with psycopg.connect(running.dsn) as conn:
         row = conn.execute("SELECT response, acknowledged_by FROM alert WHERE rule = 'CA_HIGH'").fetchone()
     assert row == ("acknowledged", "made-up-doctor")
+
+
+def test_an_open_page_says_what_is_switched_off(running: System, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The draft stands on every page from the start; a rule's banner comes and goes on an open page by itself."""
+    monkeypatch.setenv("HALO_DATABASE", running.dsn)
+    monkeypatch.setenv("HALO_DATA_DIR", str(running.folder))
+    person(running.dsn, "second-doctor", "on_call")
+    banner = page.locator(".banner.off")
+    expect(page.locator(".banner.draft")).to_contain_text("NI ODOBRENO ZA KLINIČNO UPORABO")
+    expect(banner).to_have_count(0)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    people = ("--by", "made-up-doctor", "--second", "second-doctor")
+    with ThreadPoolExecutor() as other:  # the browser's driver has an event loop in this thread
+        other.submit(done, "off", "TLS", "--until", until, "--reason", "made up", *people).result()
+    expect(banner).to_contain_text("TLS", timeout=15_000)
+    with ThreadPoolExecutor() as other:
+        other.submit(done, "on", "TLS", "--by", "second-doctor").result()
+    expect(banner).to_have_count(0, timeout=15_000)
 
 
 def test_a_lost_server_shows_within_ten_seconds_and_comes_back(running: System, page: Page) -> None:
