@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from services.shared.mllp_client import MllpClient, acknowledgements
 
 
-def send_all(messages: list[bytes], port: int, *, connections: int = 6, patience: float = 120.0) -> dict[str, int]:
+def send_all(messages: list[bytes], port: int, *, connections: int = 6, patience: float = 240.0) -> dict[str, int]:
     """Send everything over `connections` connections, in order but for the race between them; answers by code."""
     queue: SimpleQueue[bytes] = SimpleQueue()
     for message in messages:
