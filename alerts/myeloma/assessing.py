@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from operator import itemgetter
+from datetime import datetime, timedelta
+from itertools import chain as chain_of
+from operator import attrgetter, itemgetter
 
 import msgspec
 
 from alerts.clone import Chain
 from alerts.logic import Interval, Truth
 from alerts.myeloma.disease import disease
-from alerts.myeloma.flc import abnormal
+from alerts.myeloma.flc import Pair, abnormal
 from alerts.myeloma.lines import line_of, line_starts
 from alerts.myeloma.patient_type import PatientType
 from alerts.myeloma.readings import whole_days
 from alerts.myeloma.response import Assessment, Category, Fixation, category
 from alerts.rule import View
+from alerts.series import Point
 from alerts.stepping import up_to
 
-_time = itemgetter(0)
+_time, _at = itemgetter(0), attrgetter("at")
 
 
 class Assessed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,8 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
     """What two in a row confirm, since the start of the line; None when not evaluable."""
     progressed: bool
     """Confirmed progression in this line: response is then no longer counted."""
+    fixations: tuple[datetime | None, ...] = ()
+    """When the serum and the urine immunofixation it rests on were taken."""
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,25 +117,39 @@ def _assessed(view: View, source: _Source, known: Sequence[Assessed], since: dat
     starts, found = line_starts(view), list(known[: up_to(known, since)])
     last = found[-1] if found else None
     line, alone, confirmed = -1, None, None
+    fixed: tuple[datetime | None, ...] = ()
     if last is not None:
-        line, alone, confirmed = line_of(starts, last.at), last.alone, last.confirmed
+        line, alone, confirmed, fixed = line_of(starts, last.at), last.alone, last.confirmed, last.fixations
     for at in source.times(since if last else None):
         if line_of(starts, at) != line:
             line, alone, confirmed = line_of(starts, at), None, Category.SD
             if line == 0:
                 continue
         now = category(view.pack, source.at(at, starts[line - 1] if line else None))
-        confirmed = _confirmed(confirmed, alone, now)
-        alone = now
-        found.append(Assessed(at=at, alone=now, confirmed=confirmed, progressed=source.progressed(at, line)))
+        fixations = source.fixations(at)
+        same = any(one == other for one, other in zip(fixations, fixed, strict=False))
+        confirmed = _confirmed(confirmed, alone, now, same_fixation=same)
+        alone, fixed = now, fixations
+        found.append(
+            Assessed(
+                at=at,
+                alone=now,
+                confirmed=confirmed,
+                progressed=source.progressed(at, line),
+                fixations=fixations,
+            )
+        )
     return found
 
 
-def _confirmed(known: Category | None, before: Category | None, now: Category | None) -> Category | None:
-    """Better only by what two assessments in a row reach."""
+def _confirmed(
+    known: Category | None, before: Category | None, now: Category | None, *, same_fixation: bool
+) -> Category | None:
+    """Better only by what two assessments in a row reach; one immunofixation confirms no complete response twice."""
     if now is None:
         return None
     reached = Category.SD if before is None else min(before, now)
+    reached = min(reached, Category.VGPR) if same_fixation else reached
     return max(known or Category.SD, reached)
 
 
@@ -197,7 +215,7 @@ class _Source:
             urine=tracks.urine.newest(when, self._days),
             urine_baseline=tracks.urine.baseline(start),
             dflc=tracks.dflc.newest(when, self._days),
-            dflc_baseline=tracks.dflc.baseline(start),
+            dflc_baseline=self._dflc_baseline(when, start),
             serum_ife=self._fixation("sife", when),
             urine_ife=self._fixation("uife", when),
             normal_ratio=None if ratio is None else _normal(self._view, ratio),
@@ -207,15 +225,36 @@ class _Source:
         """Progression confirmed in this line by now."""
         return line in self._pd_seen and self._pd_seen[line] <= at
 
+    def fixations(self, when: datetime) -> tuple[datetime | None, ...]:
+        """When the immunofixations of serum and urine in force were taken."""
+        found = (self._taken(analyte, when) for analyte in ("sife", "uife"))
+        return tuple(point.at if point else None for point in found)
+
+    def _dflc_baseline(self, when: datetime, start: datetime | None) -> Interval | None:
+        """Of the platform that measured the newest draw, else its first: another one is another series (analytes 4)."""
+        pairs, chain = self._known.light, self._known.chain
+        now = pairs[max(bisect_right(pairs, when, key=_at) - 1, 0)] if pairs else None
+        if now is None or chain is None:
+            return None
+        index = 0 if start is None else max(bisect_right(pairs, start, key=_at) - 1, 0)
+        back, on = pairs[index::-1], pairs[index + 1 :]
+        alike = (p for pair in chain_of(back, on) for p in (pair, *pair.beside) if _comparable(p, now))
+        return next((pair.dflc(chain) for pair in alike), None)
+
+    def _taken(self, analyte: str, when: datetime) -> Point | None:
+        """The newest final one of the last two months."""
+        return self._view.series.newest(analyte, when, timedelta(days=self._days + 1) - timedelta(microseconds=1))
+
     def _fixation(self, analyte: str, when: datetime) -> Fixation:
-        points = self._view.series.points(analyte)
-        index = bisect_right(points, when, key=lambda point: point.at) - 1
-        while index >= 0 and points[index].preliminary:
-            index -= 1
-        if index < 0 or whole_days(points[index].at, when) > self._days:
-            return ""
-        coded = points[index].result.coded.casefold()
+        point = self._taken(analyte, when)
+        coded = point.result.coded.casefold() if point else ""
         return "positive" if coded.startswith("positive") else "negative" if coded == "negative" else ""
+
+
+def _comparable(one: Pair, other: Pair) -> bool:
+    """Of one method, as far as both are named."""
+    methods = {pair.kappa.result.method.casefold() for pair in (one, other)}
+    return len(methods) == 1 or "" in methods
 
 
 def _normal(view: View, ratio: Interval) -> bool | None:

@@ -56,6 +56,25 @@ def test_complete_response_needs_both_immunofixations_twice() -> None:
     assert _values("response", serum, urine, _negative(28)[:1], _negative(56)[:1])[-1] == "56:VGPR"
 
 
+def test_one_immunofixation_confirms_no_complete_response_with_itself() -> None:
+    serum, urine = series("mspike", "0:40 28:<1 40:<1 56:<1"), series("umprot", "0:0 28:0 40:0 56:0")
+    found = _values("response", serum, urine, _negative(28), _negative(56))
+    assert found == ["28:SD/unconfirmed_CR_LAB", "40:VGPR/unconfirmed_CR_LAB", "56:CR_LAB"]
+    found = _values("response", serum, urine, _negative(28), _negative(56)[:1])
+    assert found[-1] == "56:VGPR/unconfirmed_CR_LAB"
+
+
+def test_a_response_by_another_light_chain_platform_is_not_counted() -> None:
+    known = context(fact("patient_type", code="FLC_ONLY"), fact("isotype", code="kappa"))
+
+    def draws(text: str, method: str) -> list[Result]:
+        return [result(r.analyte, r.value, r.collected_at, method=method) for r in light(text)]
+
+    old = draws("0:1000/10", "Freelite")
+    assert _values("response", old, draws("28:300/10 56:300/10", "Freelite"), known=known)[-1] == "56:PR"
+    assert _values("response", old, draws("28:300/10 56:300/10", "N Latex"), known=known)[-1].startswith("56:SD")
+
+
 def test_confirmed_progression_ends_response_until_a_new_line() -> None:
     serum = series("mspike", "0:40 28:8 56:8 84:13.1 112:13.5 140:12 200:6 230:6")
     values = _values("response", serum, series("umprot", "0:0"), known=context(fact("line_start", days(150))))
