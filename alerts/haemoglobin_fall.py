@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -36,15 +37,15 @@ def judged(kind: Fall) -> Walk:
     The reference rolls on with every sample; an episode is over only when the value is back at the one it fell from,
     that of the newest sample that met the condition. Otherwise a few low samples would become the new normal.
     """
+    return Walk(("hb",), partial(_step, kind), ahead=NOTHING_AHEAD)
 
-    def step(view: View, at: datetime, held: Interval | None) -> tuple[Interval | None, Judgement | None]:
-        point = view.series.at("hb", at)
-        if point is None:
-            return held, None
-        judgement, before = _judge(view, kind, point, held)
-        return before if judgement.truth is Truth.TRUE and not point.preliminary else held, judgement
 
-    return Walk(("hb",), step, ahead=NOTHING_AHEAD)
+def _step(kind: Fall, view: View, at: datetime, held: Interval | None) -> tuple[Interval | None, Judgement | None]:
+    point = view.series.at("hb", at)
+    if point is None:
+        return held, None
+    judgement, before = _judge(view, kind, point, held)
+    return before if judgement.truth is Truth.TRUE and not point.preliminary else held, judgement
 
 
 def _judge(view: View, kind: Fall, point: Point, held: Interval | None) -> tuple[Judgement, Interval | None]:
