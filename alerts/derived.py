@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from alerts import derived_calcium, derived_ctcae, derived_delta_checks, derived_kidney, derived_myeloma
+from alerts import antigen_excess, derived_calcium, derived_ctcae, derived_delta_checks, derived_kidney, derived_myeloma
 from alerts.alert import Derived
 from alerts.rule import View
 
@@ -20,6 +20,7 @@ DERIVERS: tuple[Deriver, ...] = (
     derived_myeloma.doubling_time,
     derived_myeloma.flc_ratio,
     derived_myeloma.dflc,
+    antigen_excess.antigen_excess,
     derived_myeloma.response,
     derived_myeloma.antibody_interference,
     derived_delta_checks.delta_checks,

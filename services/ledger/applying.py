@@ -88,6 +88,7 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         changed = self._person_said(incoming, event, person)
         self._changed(person, EVERYTHING if changed else reach, cause)
+        self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
@@ -139,6 +140,7 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
+        self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
         return sum("derived" not in r.flags for r in fresh)
 

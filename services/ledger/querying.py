@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from alerts.antigen_excess import CHAINS, suspected
+from alerts.logic import Truth
 from alerts.result import Result
+from alerts.rule import View
 from alerts.series import Series
 from schemas.patient_event import LabReport
 from services.ledger.operations import Technical
@@ -53,6 +56,22 @@ def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> 
     return [
         Technical(key=f"steward_page:{event.event_id}", kind=PAGE, severity=worst, patient_id=record, detail=detail)
     ]
+
+
+def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]:
+    """A call for each new light chain that fell so far without therapy that it may be an antigen excess."""
+    found = []
+    for result in fresh:
+        point = view.series.at(result.analyte, result.collected_at) if result.analyte in CHAINS else None
+        if point is not None and point.result.result_id == result.result_id and suspected(view, point) is Truth.TRUE:
+            sender = result.laboratory or "a laboratory without a name"
+            detail = (
+                f"antigen excess? {result.analyte} of {sender} fell by more than 90 % in less than 14 d without therapy. Ask for dilution and a repeat. "
+                f"Event {result.source.event_id}."
+            )
+            key = f"antigen_excess:{result.result_id}"
+            found.append(Technical(key=key, kind=KIND, severity="HIGH", patient_id=root, detail=detail))
+    return found
 
 
 def questions(before: Series, after: Series, fresh: Iterable[Result], root: int) -> list[Technical]:

@@ -10,9 +10,9 @@ import pytest
 from alerts.result import Result
 from alerts.series import Series
 from services.ledger.lateness import is_late
-from services.ledger.querying import pages, questions
+from services.ledger.querying import dilutions, pages, questions
 from services.mapping.report import map_report
-from tests.builders import days, hours, result
+from tests.builders import context, days, fact, hours, result, view
 from tests.unit.reports import report
 from tests.unit.reports import result as reported
 
@@ -79,6 +79,15 @@ def test_a_held_value_that_may_be_urgent_calls_the_steward_once_a_message() -> N
     assert pages(calm, map_report(calm).quarantined, 7) == []
     old = msgspec.structs.replace(sent, purpose="history")
     assert pages(old, map_report(old).quarantined, 7) == [], "history never calls anybody"
+
+
+def test_a_light_chain_that_fell_without_therapy_is_a_call_for_dilution() -> None:
+    before, now = result("flck", "1000", days(0)), result("flck", "50", days(7))
+    untreated = context(fact("state", days(-9), value="off_treatment"))
+    (call,) = dilutions(view(before, now, context=untreated), [now], 7)
+    assert (call.kind, call.severity) == ("data_steward", "HIGH")
+    assert dilutions(view(before, now, context=untreated), [before], 7) == []
+    assert dilutions(view(before, now), [now], 7) == [], "where therapy is unknown it is shown, not called"
 
 
 def test_the_same_order_number_of_another_patient_is_another_slot() -> None:
