@@ -66,8 +66,8 @@ def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]
         if point is not None and point.result.result_id == result.result_id and suspected(view, point) is Truth.TRUE:
             sender = result.laboratory or "a laboratory without a name"
             detail = (
-                f"antigen excess? {result.analyte} of {sender} fell by more than 90 % in less than 14 d without therapy. Ask for dilution and a repeat. "
-                f"Event {result.source.event_id}."
+                f"antigen excess? {result.analyte} of {sender} fell over 90 % in less than 14 d without therapy: "
+                f"ask for dilution and a repeat. Event {result.source.event_id}."
             )
             key = f"antigen_excess:{result.result_id}"
             found.append(Technical(key=key, kind=KIND, severity="HIGH", patient_id=root, detail=detail))
