@@ -1,4 +1,7 @@
-"""What people do with an alert: acknowledge it, or add a note. The ledger writes; here the refusals get their names."""
+"""What people do with an alert: acknowledge it, add a note, or let go what it holds back.
+
+The ledger writes; here the refusals get their names.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from services.board.problems import Refused
 from services.board.records import AlertRow
 from services.board.viewer import Viewer
 from services.ledger.acknowledge import acknowledge
-from services.ledger.errors import NoSuchAlert, StaleVersion
+from services.ledger.ending_hold import end_hold
+from services.ledger.errors import NoSuchAlert, NotHolding, StaleVersion
 from services.ledger.journal import Entry
 from services.ledger.opening import open_journal
 
@@ -34,6 +38,14 @@ async def answer(
         raise Refused(HTTPStatus.CONFLICT, "problem.worse_since", str(error)) from error
     except NoSuchAlert as error:
         raise Refused(HTTPStatus.NOT_FOUND, "problem.404", str(error)) from error
+
+
+async def let_go(board: Board, conn: AsyncConnection[Any], alert: AlertRow, viewer: Viewer, note: str) -> None:
+    """Send now what waits for a repeat of this specimen. Refused when nothing waits."""
+    try:
+        await end_hold(conn, str(alert.alert_id), viewer.person, _checked(note), open_journal(board.settings))
+    except NotHolding as error:
+        raise Refused(HTTPStatus.CONFLICT, "problem.not_holding", str(error)) from error
 
 
 async def remark(board: Board, conn: AsyncConnection[Any], alert: AlertRow, viewer: Viewer, note: str) -> None:

@@ -38,6 +38,7 @@ from services.shared.probes import Probes
 STATIC = Path(__file__).parent / "static"
 PAGES = [
     ward.ward, ward.card, alerts.alert_list, alerts.alert_page, alerts.acknowledge_form, alerts.comment_form,
+    alerts.release_form,
     patients.patient_list, patients.patient_search, patients.patient_page,
     login.login_page, login.login, login.logout, login.entrance, login.enter,
 ]  # fmt: skip

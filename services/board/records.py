@@ -71,6 +71,8 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at: datetime | None
     acknowledged_version: int | None
     acknowledgement_expires_at: datetime | None
+    held_until: datetime | None = None
+    """Its people wait so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     changed_at: datetime
 
     @property

@@ -52,7 +52,7 @@ async def acknowledge(
     A superseded alert's id acts on its successor. StaleVersion when the alert changed since; NoSuchAlert.
     """
     async with conn.transaction():
-        alert = await _locked(conn, str(alert_id))
+        alert = await locked(conn, str(alert_id))
         if alert.version != version_seen:
             raise StaleVersion(alert.alert_id, version_seen, alert.version)
         now = datetime.now(UTC)
@@ -67,13 +67,13 @@ async def unacknowledge(
 ) -> None:
     """`person` takes the answer back; escalation goes on as if it had never been given. NoSuchAlert."""
     async with conn.transaction():
-        alert = await _locked(conn, str(alert_id))
+        alert = await locked(conn, str(alert_id))
         values = ("unacknowledged", None, None, None, None)
         await _answer(conn, alert, "unacknowledged", person, note, values, journal)
 
 
-async def _locked(conn: AsyncConnection[Any], alert_id: str) -> Current:
-    """Lock the patient first, then read: the same order as the ledger's own transaction."""
+async def locked(conn: AsyncConnection[Any], alert_id: str) -> Current:
+    """Lock the patient first, then read: the same order as the ledger's own transaction. NoSuchAlert."""
     seen: set[str] = set()
     while alert_id not in seen:
         seen.add(alert_id)

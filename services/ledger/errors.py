@@ -7,6 +7,7 @@ LedgerError
 ├── OutOfStep       the cache and the database disagree: drop the cached patients and start again
 ├── StaleVersion    an acknowledgement of a version that is no longer the current one
 ├── NoSuchAlert     no alert of that id
+├── NotHolding      the alert holds nothing back, or not any more
 ├── PackUnusable    the rule pack in force cannot be run by this program: end the process, do not judge by another
 └── ChainBroken     the alert log does not verify
 """
@@ -40,6 +41,10 @@ class StaleVersion(LedgerError):
 
 class NoSuchAlert(LedgerError):
     """No alert of that id."""
+
+
+class NotHolding(LedgerError):
+    """Not a specimen mismatch whose alerts wait."""
 
 
 class ChainBroken(LedgerError):

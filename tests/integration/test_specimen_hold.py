@@ -8,6 +8,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from alerts.thresholds import default_pack
@@ -15,12 +16,16 @@ from schemas.patient_event import ContextEntry, Event, LabReport
 from services.clock.timers import Action, Timers
 from services.ledger import replaying
 from services.ledger.batch import Ledger
+from services.ledger.ending_hold import end_hold
+from services.ledger.errors import NotHolding
 from services.ledger.holding import SPECIMEN_HOLD
+from services.ledger.opening import open_journal
 from services.mapping.site import DEFAULT_SITE
 from services.shared import database as databases
 from services.shared.clock import ManualClock
 from tests.real import events
-from tests.real.ledgers import ask, held, ledger, one
+from tests.real.board import bearer, board, link, person, token
+from tests.real.ledgers import ask, held, ledger, one, settings
 
 OWN = events.report(1, {"hb": "13.1", "creat": "95", "k": "4.1"})
 STRANGE = events.report(1, {"hb": "9.4", "creat": "45", "k": "6.2"}, hours=12)
@@ -226,6 +231,50 @@ async def test_with_the_clock_down_the_next_event_ends_the_hold(database: str, t
     other._next = 2
     await other(events.context_change(1, ContextEntry(kind="place", value="H3"), hours=13))
     await other.store.close()
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
+
+
+async def test_a_person_ends_the_hold_and_the_clock_tells_at_once(database: str, tmp_path: Path, feed: Feed) -> None:
+    await feed(OWN, STRANGE)
+    journal = open_journal(settings(database, tmp_path))
+    mismatch = one(database, "SELECT alert_id::text FROM alert WHERE rule = 'SPECIMEN_MISMATCH'")
+    async with await databases.connect(database, "board", autocommit=True) as conn:
+        await end_hold(conn, mismatch, "vida", "seen at the bedside", journal)
+        with pytest.raises(NotHolding):
+            await end_hold(conn, mismatch, "vida", "", journal)
+        with pytest.raises(NotHolding):
+            await end_hold(conn, one(database, "SELECT alert_id::text FROM alert LIMIT 1"), "vida", "", journal)
+        assert await journal.verify(conn, one(database, "SELECT id FROM patient")) == []
+    assert await feed.fire(timedelta(seconds=1)) == 3
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
+    assert ask(database, "SELECT who, action, detail FROM audit") == [("vida", "hold_ended", "seen at the bedside")]
+    await feed(events.report(1, {"ca": "11.6", "alb": "4.0"}, hours=12))
+    assert ("CA_HIGH", "first") in told(database)
+
+
+async def test_the_board_says_what_waits_and_lets_it_go(database: str, tmp_path: Path, feed: Feed) -> None:
+    await feed(OWN, STRANGE)
+    person(database, "vida", "on_call")
+    write = bearer(token(database, "api", "write", login="vida", name="pager"))
+    with board(database, tmp_path) as process:
+        api = httpx.AsyncClient(base_url=process.url, headers=write)
+        alerts = {a["rule"]: a for a in (await api.get("/api/v1/alerts")).json()}
+        assert alerts["K_HIGH"]["held_until"] == alerts["SPECIMEN_MISMATCH"]["held_until"]
+        assert alerts["HB_ACUTE"]["held_until"] is None
+        async with httpx.AsyncClient(base_url=process.url) as browser:
+            await browser.post("/enter", data={"once": link(database, process.url, "vida").partition("#once=")[2]})
+            mismatch = (await browser.get(f"/alerts/{alerts['SPECIMEN_MISMATCH']['alert_id']}")).text
+            assert "/release" in mismatch
+            waits = (await browser.get(f"/alerts/{alerts['K_HIGH']['alert_id']}")).text
+            assert 'class="notice"' in waits
+            assert "/release" not in waits
+        other = await api.post(f"/api/v1/alerts/{alerts['K_HIGH']['alert_id']}/release", json={})
+        assert (other.status_code, other.json()["title"]) == (409, "Conflict")
+        path = f"/api/v1/alerts/{alerts['SPECIMEN_MISMATCH']['alert_id']}/release"
+        assert (await api.post(path, json={"note": "repeat is not possible"})).status_code == 200
+        assert (await api.post(path, json={})).status_code == 409
+        await api.aclose()
+    assert await feed.fire(timedelta(seconds=1)) == 3
     assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
 
 

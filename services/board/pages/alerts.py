@@ -14,7 +14,7 @@ from litestar.response import Redirect
 from alerts.severity import Severity
 from services.board import evidence, reasons
 from services.board.access import answering, named_reader, unforged
-from services.board.answering import answer, remark, superseded_by
+from services.board.answering import answer, let_go, remark, superseded_by
 from services.board.audit import record
 from services.board.chart import Threshold, chart
 from services.board.context import board_of, route_of, viewer_in
@@ -102,6 +102,16 @@ async def acknowledge_form(request: Request[Any, Any, Any], alert_id: UUID) -> R
         alert = existing(await reading.one(conn, alert_id))
         await answer(board, conn, alert, viewer_in(request), data.version, data.note)
     return Redirect("/alerts" if data.back == "list" else f"/alerts/{alert_id}", status_code=303)
+
+
+@post("/alerts/{alert_id:uuid}/release", guards=[unforged, answering], include_in_schema=False)
+async def release_form(request: Request[Any, Any, Any], alert_id: UUID) -> Redirect:
+    """Send now what waits for a repeat of this specimen."""
+    data = await form(request, Answer)
+    board = board_of(request)
+    async with board.connection() as conn:
+        await let_go(board, conn, existing(await reading.one(conn, alert_id)), viewer_in(request), data.note)
+    return Redirect(f"/alerts/{alert_id}", status_code=303)
 
 
 @post("/alerts/{alert_id:uuid}/comment", guards=[unforged, answering], include_in_schema=False)

@@ -18,7 +18,8 @@ _COLUMNS: LiteralString = """
 SELECT a.alert_id, p.id AS patient_id, p.public_id, a.version, a.family, a.rule, a.level, a.severity, a.condition,
        a.response, a.flags, a.opened_at, a.regraded_at, a.cleared_at, a.sampled_at, a.analyte, a.value, a.unit,
        a.summary, a.rule_pack, a.rule_pack_status, a.late, a.superseded_by, a.code, a.acknowledged_by,
-       a.acknowledged_at, a.acknowledged_version, a.acknowledgement_expires_at, a.changed_at
+       a.acknowledged_at, a.acknowledged_version, a.acknowledgement_expires_at, a.held_until,
+       a.changed_at
 FROM alert AS a LEFT JOIN patient_alias AS l ON l.retired_id = a.patient_id
 JOIN patient AS p ON p.id = COALESCE(l.root_id, a.patient_id)
 """

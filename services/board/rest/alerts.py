@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from alerts.severity import Severity
 from services.board import evidence
 from services.board.access import answering, named_reader, unforged
-from services.board.answering import answer, remark
+from services.board.answering import answer, let_go, remark
 from services.board.audit import record
 from services.board.context import board_of, route_of, viewer_in
 from services.board.evidence import Evidence
@@ -89,6 +89,16 @@ async def acknowledge(request: AnyRequest, alert_id: UUID, data: shapes.Acknowle
         return shapes.alert(existing(await reading.one(conn, alert_id)))
 
 
+@post("/alerts/{alert_id:uuid}/release", guards=[unforged, answering], operation_id="releaseHeldAlerts",
+      summary="Send now what waits for a repeat of this specimen", status_code=200)  # fmt: skip
+async def release(request: AnyRequest, alert_id: UUID, data: shapes.Release) -> shapes.Alert:
+    """Of a specimen mismatch; 409 when nothing waits, or not any more."""
+    board = board_of(request)
+    async with board.connection() as conn:
+        await let_go(board, conn, existing(await reading.one(conn, alert_id)), viewer_in(request), data.note)
+        return shapes.alert(existing(await reading.one(conn, alert_id)))
+
+
 @post("/alerts/{alert_id:uuid}/comment", guards=[unforged, answering], operation_id="commentAlert",
       summary="Add a note to the log", status_code=204)  # fmt: skip
 async def comment(request: AnyRequest, alert_id: UUID, data: shapes.Comment) -> None:
@@ -112,4 +122,4 @@ async def _note(conn: AsyncConnection[Any], request: AnyRequest, alerts: list[Al
     await record(conn, viewer_in(request).who, "read", route_of(request), patients=seen, alert=one)
 
 
-ROUTES = [list_alerts, get_alert, explain, source, acknowledge, comment]
+ROUTES = [list_alerts, get_alert, explain, source, acknowledge, release, comment]

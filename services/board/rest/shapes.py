@@ -44,6 +44,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     acknowledgement_expires_at: datetime | None
+    held_until: datetime | None
+    """Its people wait so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     changed_at: datetime
 
 
@@ -106,6 +108,12 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A note for the alert's log."""
 
     note: str
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why what waits goes out now."""
+
+    note: str = ""
 
 
 class NumberSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
