@@ -38,7 +38,7 @@ def explain(alert: AlertState) -> dict[str, Any]:
         "rule_pack": alert.rule_pack, "flags": list(alert.flags), "facts": dict(alert.facts),
         "conditions": plain(alert.reasons),
         "results": list(alert.results),
-        "unknown": [{"name": name, "text": {w: _label(w, name) for w in LANGUAGES}} for name in unknown],
+        "unknown": [{"name": name, "text": {w: label(w, name) for w in LANGUAGES}} for name in unknown],
         "sources": _sources(alert.reasons),
         "counterfactual": [_stop(one) for one in without],
         "sentences": {language: sentences(alert, language) for language in LANGUAGES},
@@ -77,7 +77,7 @@ def _suspicion(alert: AlertState, language: Language) -> list[str]:
     if not failed:
         return []
     key = "specimen_suspected" if SUSPECTED in alert.flags else "specimen_differs"
-    return [catalogue(language).text(key, checks=", ".join(_label(language, CHECKS[name]) for name in failed))]
+    return [catalogue(language).text(key, checks=", ".join(label(language, CHECKS[name]) for name in failed))]
 
 
 def _notes(alert: AlertState, language: Language) -> list[str]:
@@ -97,7 +97,7 @@ def flag_words(flag: str, language: Language) -> str:
 
 def _sentence(leaf: Node, language: Language) -> str:
     words = catalogue(language)
-    name = _label(language, leaf.name)
+    name = label(language, leaf.name)
     if leaf.kind != "compare" or leaf.threshold is None:
         return words.text("stated", name=name, truth=words.text(f"fact.{leaf.truth}"))
     limit = measured(leaf.threshold, leaf.unit, language, exact=True)
@@ -113,18 +113,18 @@ def _sentence(leaf: Node, language: Language) -> str:
 def _would(without: Without, language: Language) -> str:
     limit = measured(without.threshold, without.unit, language, exact=True)
     return catalogue(language).text(
-        f"without.{without.operator}", threshold=limit, name=_label(language, without.name)
+        f"without.{without.operator}", threshold=limit, name=label(language, without.name)
     )  # fmt: skip
 
 
-def _label(language: Language, name: str) -> str:
+def label(language: Language, name: str) -> str:
     """The quantity or fact in words; its own name, readable, where the catalogue has none."""
     words = catalogue(language)
     known = words.first(f"name.{name}", f"analyte.{name}")
     part = next((part for part in PARTS if name.endswith(part)), "")
     if known or not part:
         return known or name.replace("_", " ")
-    return words.text(f"part.{part}", name=_label(language, name.removesuffix(part)))
+    return words.text(f"part.{part}", name=label(language, name.removesuffix(part)))
 
 
 def _unknown(node: Node) -> list[str]:

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from alerts.logic import Interval
 from alerts.result import Result
 from alerts.version import PAST, Measurement, Wait, fold, waited
 
+T = TypeVar("T")
 _time = attrgetter("at")
 _PARTS = frozenset({"single_band", "derived"})
 
@@ -43,7 +45,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 class Series:
     """All versions, grouped by analyte and slot, with the winners worked out."""
 
-    __slots__ = ("_measurements", "_points", "_preliminary", "_versions", "_waits")
+    __slots__ = ("_attempts", "_measurements", "_points", "_preliminary", "_versions", "_waits")
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, dict[str, Result]]] = {}
@@ -51,6 +53,7 @@ class Series:
         self._points: dict[str, tuple[Point, ...]] = {}
         self._preliminary: frozenset[str] = frozenset()
         self._waits: dict[tuple[str, str], Wait] = {}
+        self._attempts: dict[tuple[str, str], datetime] = {}
 
     def merge(self, results: Iterable[Result]) -> Series:
         """Return this series with `results` added; a result id that is already there changes nothing."""
@@ -63,7 +66,7 @@ class Series:
 
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
         new = Series()
-        new._preliminary, new._waits = self._preliminary, self._waits
+        new._preliminary, new._waits, new._attempts = self._preliminary, self._waits, self._attempts
         new._versions, new._measurements, new._points = (
             dict(self._versions),
             dict(self._measurements),
@@ -73,7 +76,8 @@ class Series:
             new._versions[analyte] = {**self._versions.get(analyte, {}), **slots}
             folded = {slot: fold(versions.values()) for slot, versions in slots.items()}
             new._measurements[analyte] = {**self._measurements.get(analyte, {}), **folded}
-            new._waits = _waits(new._waits, analyte, slots)
+            new._waits = _renewed_of(new._waits, analyte, {s: waited(v.values()) for s, v in slots.items()})
+            new._attempts = _renewed_of(new._attempts, analyte, {s: _attempted(folded[s]) for s in slots})
             touched = _by_time(known.get(slot, ()) for known in (self._measurements.get(analyte, {}), folded)
                                for slot in slots)  # fmt: skip
             new._points[analyte] = _renewed(self.points(analyte), new._measurements[analyte], touched)
@@ -98,6 +102,10 @@ class Series:
     def waits(self) -> Iterable[tuple[str, Wait]]:
         """Orders that were, or are, long without a result, with their analyte; mostly none."""
         return ((analyte, self._waits[analyte, slot]) for analyte, slot in sorted(self._waits))
+
+    def attempts(self, analyte: str) -> list[datetime]:
+        """When it was collected and brought no value: not obtained, haemolysed, insufficient, ...; in order."""
+        return sorted(at for (name, _), at in self._attempts.items() if name == analyte)
 
     def results(self) -> list[Result]:
         """Every version, ordered by analyte, collection time and id."""
@@ -210,15 +218,20 @@ def _first_seen(known: Result, again: Result) -> Result:
     return min(known, again, key=lambda r: (r.received_at, r.source.event_id, r.source.segment, r.mapping_version))
 
 
-def _waits(
-    known: dict[tuple[str, str], Wait], analyte: str, slots: Mapping[str, Mapping[str, Result]]
-) -> dict[tuple[str, str], Wait]:
-    """With the slots that changed looked at anew; the same where nothing waits."""
-    found = {(analyte, slot): waited(versions.values()) for slot, versions in slots.items()}
-    if not any(found.values()) and known.keys().isdisjoint(found):
+def _renewed_of(
+    known: dict[tuple[str, str], T], analyte: str, found: Mapping[str, T | None]
+) -> dict[tuple[str, str], T]:
+    """With the slots that changed looked at anew, by analyte and slot; the same where there is nothing of the kind."""
+    if not any(found.values()) and all((analyte, slot) not in known for slot in found):
         return known
-    kept = {key: wait for key, wait in known.items() if key not in found}
-    return kept | {key: wait for key, wait in found.items() if wait is not None}
+    kept = {key: one for key, one in known.items() if not (key[0] == analyte and key[1] in found)}
+    return kept | {(analyte, slot): one for slot, one in found.items() if one is not None}
+
+
+def _attempted(measurements: Iterable[Measurement]) -> datetime | None:
+    """The newest collection of the slot that ended without a value."""
+    empty = (m.winner.collected_at for m in measurements if m.attempted)
+    return max(empty, default=None)
 
 
 def _by_time(slots: Iterable[tuple[Measurement, ...]]) -> dict[datetime, set[str]]:

@@ -57,6 +57,12 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return self.winner.status in WITHDRAWN
 
     @property
+    def attempted(self) -> bool:
+        """Collected, and no value comes of it: status X, or a result that says why there is none."""
+        said = self.winner.status in FINAL_CLASS - WITHDRAWN and self.winner.reason != "pending"
+        return self.winner.kind == "NO_VALUE" and (said or self.winner.status is Status.NO_VALUE)
+
+    @property
     def countable(self) -> bool:
         """A value the rules may use: a bare B, V or U without the result that it speaks of brings none."""
         brings_value = self.winner.status in FINAL_CLASS - WITHDRAWN or self.winner.status in PRELIMINARY

@@ -71,6 +71,11 @@ def last(points: Sequence[Point], at: datetime) -> Point | None:
     return points[index - 1] if index else None
 
 
+def attempted(view: View, marker: Marker, after: datetime, until: datetime) -> bool:
+    """Whether it was collected after a moment, up to another, without a value."""
+    return any(after < at <= until for name in marker.analytes for at in view.series.attempts(name))
+
+
 def rising(view: View, marker: Marker, at: datetime) -> Truth:
     """Whether the value collected at `at` lies above the one before it; of light chains the involved one counts."""
     if not marker.worse_up:

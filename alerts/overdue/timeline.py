@@ -17,7 +17,7 @@ from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.patient_type import PatientType, stated_type
 from alerts.overdue.followed import Schedule, changes, described, intervals, schedule, stopped
 from alerts.overdue.lines import Late, late, lines
-from alerts.overdue.markers import MARKERS, URINE_M, Marker, collections, last, markers
+from alerts.overdue.markers import MARKERS, URINE_M, Marker, attempted, collections, last, markers
 from alerts.overdue.pending import Pending, pending
 from alerts.rule import View
 from alerts.series import Point
@@ -90,8 +90,9 @@ def _of_markers(view: View, known: Known, at: datetime, planned: Schedule) -> It
     for marker in markers(_kind(view, at), urine=urine):
         point = last(known[marker], at)
         one = None if point is None else late(view, marker, point, at, planned.days)
-        if one is not None:
-            yield msgspec.structs.replace(one, flags=("state_assumed",)) if planned.assumed else one
+        if one is not None and point is not None:
+            flags = {"state_assumed": planned.assumed, "attempted_only": attempted(view, marker, point.at, at)}
+            yield msgspec.structs.replace(one, flags=tuple(name for name, holds in flags.items() if holds))
 
 
 def _kind(view: View, at: datetime) -> PatientType:
@@ -113,7 +114,10 @@ def _times(view: View, known: Known) -> set[datetime]:
     gaps = [gap for points in known.values() for gap in _gaps(points, shortest)]
     days = {n for one in planned for n in msgspec.structs.astuple(lines(view.pack, one))}
     reached = {gap.begin + timedelta(days=n) for gap in gaps for n in days if gap.holds(gap.begin + timedelta(days=n))}
-    others = {at for at in (*turns, *_types(view), *_of_alerts(view)) if any(g.begin + shortest <= at for g in gaps)}
+    tried = (at for marker in known for name in marker.analytes for at in view.series.attempts(name))
+    others = {
+        at for at in (*turns, *tried, *_types(view), *_of_alerts(view)) if any(g.begin + shortest <= at for g in gaps)
+    }
     return reached | others | {gap.end for gap in gaps if gap.end is not None}
 
 

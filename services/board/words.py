@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from alerts.explaining import label
 from alerts.wording.catalogue import catalogue as wording
 from alerts.wording.figures import unit
 
@@ -54,8 +55,7 @@ class Words:
     def condition(self, name: str) -> str:
         """A quantity or fact of a condition tree, in words."""
         own = catalogue().get(f"analyte.{name}")
-        readable = name.replace("_", " ")
-        return own[self.language] if own else wording(self.language).first(f"name.{name}", default=readable)
+        return own[self.language] if own else label(self.language, name)
 
     def number(self, value: Decimal | str | None) -> str:
         """Digits exactly as they are, with the language's decimal separator; a dash for nothing."""

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import psycopg
 from prometheus_client import Counter, Gauge
 
-from services.ledger import offsets
-from services.ledger.errors import LedgerError
+from services.ledger import offsets, timers
+from services.ledger.errors import LedgerError, Unavailable
 from services.ledger.lapsing import Lapses
 from services.ledger.operations import Technical, report
 from services.ledger.timers import Due
@@ -72,7 +72,6 @@ class Silence:
         if until is None:
             return 0
         due = await self._ledger.due(until, without=self._pausing())
-        OLDEST.set(min((one.due_at.timestamp() for one in due), default=0))
         return sum([await self._one(one, until) for one in due])
 
     async def _until(self) -> datetime | None:
@@ -80,6 +79,8 @@ class Silence:
         now = self._clock.now()
         async with self._ledger.transaction() as conn:
             mark = await offsets.watermark(conn, self._ledger.stream.group, PATIENT_EVENTS, self._partitions())
+            oldest = await timers.oldest(conn, min(mark, now)) if mark else None
+        OLDEST.set(oldest.timestamp() if oldest else 0)
         WATERMARK.set(mark.timestamp() if mark else 0)
         return None if mark is None else min(mark, now)
 
@@ -89,6 +90,8 @@ class Silence:
     async def _one(self, due: Due, until: datetime) -> bool:
         try:
             outcome = await self._ledger.fire(due, until)
+        except Unavailable:
+            raise
         except Exception as error:  # noqa: BLE001 - one patient's timer must not stop everybody's; operations are told below
             self._paused[due.patient] = self._clock.now() + PAUSE
             await self._failed(due, error)

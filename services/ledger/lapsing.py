@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from services.ledger import patients, timers
 from services.ledger.applying import Work
 from services.ledger.batch import AGAIN, ATTEMPTS, Done, Ledger
-from services.ledger.errors import AliasesChanged, OutOfStep, Unavailable
+from services.ledger.errors import AliasesChanged, LedgerError, OutOfStep
 from services.ledger.record import Outcome
 from services.ledger.timers import Due
 from services.ledger.writes import Writes
@@ -33,7 +33,7 @@ class Lapses(Ledger):
             return await timers.due(conn, until, without, most)
 
     async def fire(self, due: Due, until: datetime) -> Outcome:
-        """Fire one; an outcome without changes when it was fired already. Unavailable: look again later."""
+        """Fire one; an outcome without changes when it was fired already. LedgerError: look again later."""
         for attempt in range(ATTEMPTS):
             try:
                 return await self._fire(due, until)
@@ -42,7 +42,7 @@ class Lapses(Ledger):
                 if attempt == ATTEMPTS - 1 and isinstance(error, OutOfStep):
                     raise
                 await asyncio.sleep(0.02 * 2**attempt)
-        raise Unavailable(f"gave up on a timer after {ATTEMPTS} attempts in a row; trying again later")
+        raise LedgerError(f"gave up on a timer after {ATTEMPTS} attempts in a row")
 
     async def _fire(self, due: Due, until: datetime) -> Outcome:
         done, outcome = Done(), Outcome()

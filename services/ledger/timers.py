@@ -30,6 +30,7 @@ _DUE: LiteralString = """
 SELECT patient_id, due_at FROM timer WHERE kind = %s AND fired_at IS NULL AND due_at <= %s AND patient_id <> ALL(%s)
 ORDER BY due_at, patient_id LIMIT %s
 """
+_OLDEST: LiteralString = "SELECT min(due_at) FROM timer WHERE kind = %s AND fired_at IS NULL AND due_at <= %s"
 _TAKE: LiteralString = """
 UPDATE timer SET fired_at = clock_timestamp() WHERE id = %s AND fired_at IS NULL AND due_at <= %s RETURNING due_at
 """
@@ -66,6 +67,12 @@ async def due(conn: AsyncConnection[Any], until: datetime, without: Iterable[int
     """At most so many timers due up to `until`, the oldest first, without a lock: whoever fires one looks again."""
     rows = await (await conn.execute(_DUE, (OVERDUE, until, sorted(without), most))).fetchall()
     return [Due(patient=patient, due_at=at) for patient, at in rows]
+
+
+async def oldest(conn: AsyncConnection[Any], until: datetime) -> datetime | None:
+    """When the one that waits longest was due, of those due up to `until`."""
+    row = await (await conn.execute(_OLDEST, (OVERDUE, until))).fetchone()
+    return row[0] if row else None
 
 
 async def take(conn: AsyncConnection[Any], root: int, until: datetime) -> datetime | None:

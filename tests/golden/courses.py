@@ -26,7 +26,11 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _course(
-    name: str, rule: str, expected: str, *results: list[Result] | Result, facts: tuple[Fact, ...] = (),
+    name: str,
+    rule: str,
+    expected: str,
+    *results: list[Result] | Result,
+    facts: tuple[Fact, ...] = (),
     now: datetime | None = None,
 ) -> Course:
     """`expected` is level and severity; the person is a woman born in 1958."""
@@ -192,6 +196,8 @@ COURSES = (
             facts=FOLLOWED, now=days(120)),
     _course("test_overdue_rising", "STALE", "STALE_OVERDUE HIGH", _days("mspike", "0:11 28:13"), facts=FOLLOWED,
             now=days(120)),
+    _course("test_overdue_attempted", "STALE", "STALE_OVERDUE MEDIUM", _days("mspike", "0:12"),
+            result("mspike", None, days(80), status="X", reason="not_obtained"), facts=FOLLOWED, now=days(93)),
     _course("test_ordered", "STALE", "STALE_PENDING INFO",
             result("mspike", None, days(0), status="I", slot="O", version=days(0), reason="pending"), now=days(9)),
     _course("test_overdue_long", "STALE", "STALE_OVERDUE HIGH", _days("flck", "0:310"), _days("flcl", "0:11"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -338,6 +339,41 @@ async def test_evaluate_says_the_same_as_the_ledger_after_its_timers(hospital: H
     expected = [msgspec.json.decode(line) for line in memory.lines()]
     assert await hospital.lines(day(140)) == expected
     assert [[a["rule"] for a in line["alerts"]] for line in expected] == [["STALE"], ["STALE"], ["HB_HALO"]]
+
+
+async def test_a_worker_and_two_clocks_at_once_end_as_evaluate_says(database: str, tmp_path: Path) -> None:
+    """Reports, context and heartbeats come in while two clocks fire for the same patients."""
+    chance, people = random.Random(7), range(1, 9)
+    hospital, other = Hospital(database, tmp_path), Hospital(database, tmp_path)
+    memory = Memory(DEFAULT_SITE, now=day(250))
+    story = [known(n) for n in people]
+    story += [m_protein(n, on, str(10 + on % 3)) for n in people for on in sorted(chance.sample(range(0, 230, 5), 4))]
+    story.sort(key=lambda event: event.source.received_at)
+    for event in story:
+        assert memory.take(event) == ""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        for event in story:
+            at = datetime.fromisoformat(event.source.received_at)
+            await hospital.take(event, events.heartbeat(0, at))
+            hospital.wall.set(at)
+            other.wall.set(at)
+            await asyncio.sleep(0)
+        done.set()
+
+    async def tick(clock: Silence) -> None:
+        while not done.is_set():
+            await clock.fire()
+            await asyncio.sleep(0.001)
+
+    await asyncio.gather(work(), tick(hospital.silence), tick(other.silence))
+    await hospital.until(250)
+    assert await hospital.differences() == []
+    assert await hospital.lines(day(250)) == [msgspec.json.decode(line) for line in memory.lines()]
+    assert ask(database, "SELECT kind FROM operations_alert WHERE kind = 'timer_failed'") == []
+    await hospital.close()
+    await other.close()
 
 
 async def test_whatever_the_order_of_messages_and_timers_the_alerts_are_the_same(

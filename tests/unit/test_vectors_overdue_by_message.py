@@ -98,6 +98,7 @@ def test_the_stories_of_the_clock(row: Row, tmp_path: Path) -> None:
                 reported=day(event["t"]),
             ).message())  # fmt: skip
         line = evaluated(tmp_path, sent, "--now", day(event["t"]).isoformat(), "--context", known)["A"]
-        active = [a["severity"] for a in line["alerts"] if a["rule"] == "STALE" and a["condition"] == "active"]
-        history.append(active[0] if active else "NONE")
+        active = [a for a in line["alerts"] if a["rule"] == "STALE" and a["condition"] == "active"]
+        history.append(active[0]["severity"] if active else "NONE")
+    assert active[0]["flags"] == row["expected_flags"].split()
     assert history == row["expected_history_a"].split(" > ")

@@ -169,6 +169,19 @@ def test_only_a_value_resets_the_count(value: str | None, status: str, coded: st
     assert (said(M, second, now=76) == "-") is resets
 
 
+@pytest.mark.parametrize(("status", "reason"), [("X", "not_obtained"), ("F", "insufficient"), ("C", "haemolysed")])
+def test_an_attempt_without_a_value_is_said(status: str, reason: str) -> None:
+    """L26: from the attempt on, of this test only."""
+    tried = result("mspike", None, days(80), status=status, reason=reason)
+    flags = {day: stale(M, tried, now=day)[0].flags for day in (79, 80, 92)}
+    assert flags == {79: (), 80: ("attempted_only",), 92: ("attempted_only",)}
+    assert stale(M, points("hb", "0:120", unit="d"), tried, now=92)[0].facts["late"] == "mspike,hb"
+    again = result("mspike", "11", days(81))
+    assert stale(M, tried, again, now=160)[-1].flags == ()
+    other = result("k", None, days(80), status="X")
+    assert stale(M, other, now=92)[0].flags == ()
+
+
 def test_a_deleted_value_was_none() -> None:
     story = [
         *M,
