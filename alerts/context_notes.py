@@ -11,20 +11,21 @@ from datetime import datetime
 
 from alerts.rule import View
 
-NOTES: Mapping[str, str] = {"infusion": "during_infusion", "steroid": "on_steroid", "growth_factor": "on_growth_factor"}
-"""Kind of context, and the flag."""
-MOVES: Mapping[str, frozenset[str]] = {
+NOTES = ("during_infusion", "on_steroid", "on_growth_factor")
+"""Flags of alerts."""
+_KIND: Mapping[str, str] = dict(zip(NOTES, ("infusion", "steroid", "growth_factor"), strict=True))
+_MOVES: Mapping[str, frozenset[str]] = {
     "infusion": frozenset({"ca", "ca_adj", "ica", "visc", "tp", "igg", "iga", "igm", "igg3", "mspike"}),
     "steroid": frozenset({"neut"}),
     "growth_factor": frozenset({"neut"}),
 }
-"""Analytes whose alerts say so."""
+"""Analytes whose alerts say so, by kind of context."""
 _NO = frozenset({"no", "false"})
 
 
 def given(view: View, analyte: str, at: datetime) -> tuple[str, ...]:
     """Flags for an alert that shows this analyte."""
-    return tuple(flag for kind, flag in NOTES.items() if analyte in MOVES[kind] and _given(view, kind, at))
+    return tuple(flag for flag, kind in _KIND.items() if analyte in _MOVES[kind] and _given(view, kind, at))
 
 
 def _given(view: View, kind: str, at: datetime) -> bool:
