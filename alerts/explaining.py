@@ -17,6 +17,7 @@ from alerts.delta_checks import CHECKS
 from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import compared, measured
+from alerts.wording.sms import sms
 
 PARTS = (
     "_against_accepted_baseline", "_rise", "_confirmed_nadir", "_raw_nadir", "_within_60_days",
@@ -29,7 +30,7 @@ def explain(alert: AlertState) -> dict[str, Any]:
     """Everything about one alert as JSON-able values; numbers are strings, exactly as compared.
 
     Keys: `rule`, `level`, `severity`, `rule_pack`, `flags`, `facts`, `conditions` (the tree), `results`, `unknown`,
-    `sources`, `counterfactual`, `sentences` and `disclaimer` (each `en` and `sl` where it is text).
+    `sources`, `counterfactual`, `sentences`, `sms` and `disclaimer` (each `en` and `sl` where it is text).
     """
     without = what_would_stop(alert.reasons)
     unknown = _unknown(alert.reasons)
@@ -42,6 +43,7 @@ def explain(alert: AlertState) -> dict[str, Any]:
         "sources": _sources(alert.reasons),
         "counterfactual": [_stop(one) for one in without],
         "sentences": {language: sentences(alert, language) for language in LANGUAGES},
+        "sms": sms(alert),
         "disclaimer": {language: catalogue(language).text("disclaimer") for language in LANGUAGES},
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from alerts.episodes import Episode
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import pager
 from alerts.wording.headline import headline
+from alerts.wording.sms import sms
 
 
 def summaries(rule: str, episode: Episode) -> dict[str, str]:
@@ -13,4 +14,4 @@ def summaries(rule: str, episode: Episode) -> dict[str, str]:
     return {language: headline(rule, episode, language) for language in LANGUAGES}
 
 
-__all__ = ["LANGUAGES", "Language", "catalogue", "headline", "pager", "summaries"]
+__all__ = ["LANGUAGES", "Language", "catalogue", "headline", "pager", "sms", "summaries"]

@@ -50,7 +50,7 @@ def _alert(alert: AlertState) -> dict[str, Any]:
     return {
         "rule": alert.rule, "level": alert.level, "severity": str(alert.severity), "condition": alert.condition,
         "flags": list(alert.flags), "facts": dict(sorted(alert.facts.items())), "summary": alert.summary,
-        "sentences": explained["sentences"], "disclaimer": explained["disclaimer"],
+        "sms": explained["sms"], "sentences": explained["sentences"], "disclaimer": explained["disclaimer"],
     }  # fmt: skip
 
 

@@ -22,11 +22,13 @@ from alerts.result import Result
 from alerts.rule import Rule
 from alerts.rules import RULES
 from alerts.severity import Severity
-from alerts.wording import LANGUAGES, catalogue
+from alerts.wording import LANGUAGES, catalogue, pager
+from alerts.wording.sms import septets
 from tests.builders import hours, result, view
 from tests.golden.courses import COURSES, Course
 from tests.golden.told import FOLDER, alerts_of_course, told
 from tests.unit.alerts.test_memo import CONTEXTS, TOGETHER, VALUES
+from tests.unit.alerts.test_wording import BANNED, GSM7
 
 NAMES = [course.name for course in COURSES]
 
@@ -52,6 +54,19 @@ def test_texts_are_short_whole_and_in_their_language(course: Course) -> None:
         sentences = " ".join(said["sentences"][language])
         assert not re.search(r"[{}]|\bNone\b|\bNaN\b", sentences)
         assert not (language == "sl" and re.search(r"\d\.\d", text)), "a decimal point in Slovene"
+
+
+@pytest.mark.parametrize("course", COURSES, ids=NAMES)
+def test_the_pager_says_severity_and_finding_first_and_what_fits(course: Course) -> None:
+    said = json.loads(told(course))["alert"]
+    for language, text in said["sms"].items():
+        assert septets(text) <= 160
+        assert set(text) <= GSM7, text
+        assert not BANNED.search(text), text
+        severity = pager(catalogue(language).text(f"severity.{course.severity}"))
+        assert text.startswith(f"HALO {severity}: ")
+        assert len(text.split(",")[0]) <= 40 or course.rule in {"STALE", "SPECIMEN_MISMATCH"}, text
+        assert catalogue(language).text("sample", when="") in text or course.rule == "STALE"
 
 
 @pytest.mark.parametrize("course", COURSES, ids=NAMES)
