@@ -23,7 +23,7 @@ NO_FLAGS = frozenset({
     "sample_flags", "why", "noted", "immunoglobulin", "infusion", "steroid", "growth_factor",
     # of derived values, shown as they are in the table of results
     "cr_not_assessable", "without_pd", "rapid", "unreliable", "high", "high_suggest_repeat", "low", "none",
-    "limits_unknown", "not_adjusted", "abnormal_", "unconfirmed_", "preliminary_",
+    "limits_unknown", "not_adjusted", "ask_for_dilution", "abnormal_", "unconfirmed_", "preliminary_",
 })  # fmt: skip
 
 
