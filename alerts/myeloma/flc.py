@@ -6,7 +6,7 @@ Platforms are not interchangeable: each method is a series of its own (analytes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from alerts.clone import Chain, light_chain
 from alerts.condition import Node, Quantity, compare
 from alerts.intervals import difference, ratio
 from alerts.logic import Interval, Truth
-from alerts.myeloma.readings import Reading, evaluable, one_a_specimen, post_exchange
+from alerts.myeloma.readings import Reading, evaluable, one_a_specimen, post_exchange, same_specimen
 from alerts.result import Status
 from alerts.rule import View
 from alerts.series import Point
@@ -66,8 +66,6 @@ class Draws(msgspec.Struct, frozen=True, kw_only=True):
 
     pairs: tuple[Pair, ...] = ()
     kappas: tuple[Point, ...] = ()
-    specimens: tuple[str, ...] = ()
-    """Of each kappa."""
     lambdas: tuple[Point, ...] = ()
     since: datetime | None = None
     """From which kappa on pairs were put together anew: a lambda taken later may be of an earlier kappa's specimen."""
@@ -78,28 +76,32 @@ class Draws(msgspec.Struct, frozen=True, kw_only=True):
         same, old = up_to(self.kappas, since), up_to(self.lambdas, since)
         if not any(new.values()) and same == len(self.kappas) and old == len(self.lambdas):
             return self
-        seen = self.specimens[:same]
-        fresh = one_a_specimen(new["flck"], seen)
+        fresh = one_a_specimen(view.pack, new["flck"], self.kappas[:same])
         kappas, lambdas = (*self.kappas[:same], *fresh), (*self.lambdas[:old], *new["flcl"])
-        moved = {p.result.specimen for p in (*self.lambdas[old:], *new["flcl"])}
-        first = min((seen.index(specimen) for specimen in moved if specimen and specimen in seen), default=same)
+        first = _first_of(view.pack, kappas[:same], (*self.lambdas[old:], *new["flcl"]))
         since = since if first == same else kappas[first].at
         return Draws(
             pairs=(*self.pairs[: up_to(self.pairs, since)], *_paired(view, kappas[first:], lambdas)),
             kappas=kappas,
-            specimens=(*seen, *(point.result.specimen for point in fresh)),
             lambdas=lambdas,
             since=since,
         )
+
+
+def _first_of(pack: Pack, kappas: Sequence[Point], lambdas: Sequence[Point]) -> int:
+    """The first kappa that one of the lambdas may be of; their number when there is none."""
+    if not lambdas:
+        return len(kappas)
+    start = min(p.at for p in lambdas) - timedelta(days=int(pack["relapse.specimen_days"]) + 1)
+    likely = range(up_to(kappas, start), len(kappas))
+    return next((i for i in likely if any(same_specimen(pack, kappas[i], p) for p in lambdas)), len(kappas))
 
 
 def _paired(view: View, kappas: Iterable[Point], lambdas: Sequence[Point]) -> Iterator[Pair]:
     for kappa in kappas:
         partner = view.series.at("flcl", kappa.at)
         if partner is None or not evaluable(partner):
-            specimen = kappa.result.specimen
-            same = (p for p in reversed(lambdas) if specimen and p.result.specimen == specimen)
-            partner = next(same, None)
+            partner = next((p for p in reversed(lambdas) if same_specimen(view.pack, kappa, p)), None)
         if partner is not None:
             yield _by_method(kappa, partner)
 

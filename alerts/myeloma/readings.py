@@ -6,9 +6,10 @@ compared with IMWG limits are no readings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from alerts.rule import View
 from alerts.samples import hours, shown, since
 from alerts.series import Point
 from alerts.stepping import up_to
+from alerts.thresholds import Pack
 
 Component = Literal["serum", "immunoglobulin", "urine", "dflc", "involved_flc"]
 ANALYTES: dict[str, str] = {"serum": "mspike", "urine": "umprot"}
@@ -79,15 +81,14 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     component: Literal["serum", "immunoglobulin", "urine"]
     analyte: str
     items: tuple[Reading, ...] = ()
-    specimens: tuple[str, ...] = ()
-    """Of each item."""
 
     def onward(self, view: View, since: datetime | None = None) -> Readings:
         """With what the view has from `since` on, of which nothing else is kept."""
         points, same = view.series.since(self.analyte, since), up_to(self.items, since)
         if not points and same == len(self.items):
             return self
-        new = one_a_specimen((p for p in points if evaluable(p)), self.specimens[:same])
+        before = [reading.point for reading in self.items[:same]]
+        new = one_a_specimen(view.pack, (p for p in points if evaluable(p)), before)
         items = list(self.items[:same])
         for point in new:
             items.append(self._reading(view, point, items))
@@ -95,7 +96,6 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
             component=self.component,
             analyte=self.analyte,
             items=tuple(items),
-            specimens=(*self.specimens[:same], *(point.result.specimen for point in new)),
         )
 
     def _reading(self, view: View, point: Point, before: Sequence[Reading]) -> Reading:
@@ -119,14 +119,29 @@ def readings(view: View, component: Literal["serum", "urine"]) -> tuple[Reading,
     return Readings(component=component, analyte=ANALYTES[component]).onward(view).items
 
 
-def one_a_specimen(points: Iterable[Point], seen: Collection[str] = ()) -> list[Point]:
-    """Points without those whose specimen was `seen` or already comes before; an unnamed specimen is its own."""
-    first: dict[str, Point] = {}
+def one_a_specimen(pack: Pack, points: Iterable[Point], before: Sequence[Point] = ()) -> list[Point]:
+    """Points without those of a specimen that came already, in `before` or here; an unnamed specimen is its own."""
+    kept = list(before)
     for point in points:
-        specimen = point.result.specimen
-        if not specimen or specimen not in seen:
-            first.setdefault(specimen or f"@{point.at.isoformat()}", point)
-    return list(first.values())
+        if not _seen(pack, kept, point):
+            kept.append(point)
+    return kept[len(before) :]
+
+
+def _seen(pack: Pack, kept: Sequence[Point], point: Point) -> bool:
+    if not point.result.specimen:
+        return False
+    days = int(pack["relapse.specimen_days"])
+    near = takewhile(lambda other: whole_days(other.at, point.at) <= days, reversed(kept))
+    return any(same_specimen(pack, other, point) for other in near)
+
+
+def same_specimen(pack: Pack, one: Point, other: Point) -> bool:
+    """By its number in its laboratory; a number used again months later is another specimen."""
+    first, second = one.result, other.result
+    labs = {first.laboratory, second.laboratory} - {""}
+    named = bool(first.specimen) and first.specimen == second.specimen and len(labs) <= 1
+    return named and whole_days(one.at, other.at) <= int(pack["relapse.specimen_days"])
 
 
 def post_exchange(view: View, at: datetime) -> bool:

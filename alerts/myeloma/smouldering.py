@@ -44,7 +44,7 @@ def ever(view: View) -> bool:
 
 def samples(view: View, analyte: str) -> list[Point]:
     """Final values, one a specimen."""
-    return one_a_specimen(p for p in view.series.points(analyte) if evaluable(p))
+    return one_a_specimen(view.pack, (p for p in view.series.points(analyte) if evaluable(p)))
 
 
 class Window:

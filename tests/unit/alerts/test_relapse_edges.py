@@ -27,6 +27,27 @@ def test_one_specimen_is_one_assessment_even_with_two_collection_times() -> None
     assert state(bio_alerts(serum("0:40 28:8 56:8 84:13.1#s4 85:13.4#s5"))) == "BIO_PD"
 
 
+def test_a_specimen_number_used_again_is_another_specimen() -> None:
+    """Laboratories begin their numbers anew every year: a later sample must not be lost for it."""
+    assert state(bio_alerts(serum("0:40#1 28:8#2 56:8#3 365:13.1#1 393:13.5#2"))) == "BIO_PD"
+    assert state(bio_alerts(serum("0:40 28:8 56:8 84:13.1#7 114:13.5#7"))) == "BIO_POSSIBLE"
+    assert state(bio_alerts(serum("0:40 28:8 56:8 84:13.1#7 115:13.5#7"))) == "BIO_PD"
+
+
+def test_a_specimen_number_of_another_laboratory_is_another_specimen() -> None:
+    first = result("mspike", "13.1", days(84), specimen="7", laboratory="A")
+    second = result("mspike", "13.4", days(85), specimen="7", laboratory="B")
+    assert state(bio_alerts(serum("0:40 28:8 56:8"), [first, second])) == "BIO_PD"
+    same = [result("mspike", "13.4", days(85), specimen="7", laboratory=name) for name in ("A", "")]
+    for other in same:
+        assert state(bio_alerts(serum("0:40 28:8 56:8"), [first, other])) == "BIO_POSSIBLE"
+
+
+def test_chains_of_a_number_used_again_make_no_pair() -> None:
+    draws = [result("flck", "900", days(0), specimen="1"), result("flcl", "10", days(365), specimen="1")]
+    assert [v for v in evaluate(view(draws), ()).derived if v.name == "flc_ratio"] == []
+
+
 def test_a_preliminary_value_is_no_nadir() -> None:
     low = [result("mspike", "3", days(day), status="P") for day in (30, 40)]
     assert bio_alerts(serum("0:40 28:8 56:8 84:9"), low) == []

@@ -42,10 +42,13 @@ def _result(draw: st.DrawFn) -> Result:
         return result(name, None, at, coded=draw(st.sampled_from(CODED[name])), version=version)
     method = draw(st.sampled_from(METHODS)) if name in ("flck", "flcl") else ""
     flags = draw(st.sampled_from([(), FLAGS.get(name, ())]))
+    specimen = draw(st.sampled_from(["", "", "1", "2"]))
     slot = f"{name}{method}{flags}@{at:%Y-%m-%d}"
     status = draw(st.sampled_from("FFFFFFCD"))
     value = draw(st.sampled_from(NUMBERS[name])) if status != "D" else None
-    return result(name, value, at, status=status, version=version, method=method, flags=flags, slot=slot)
+    return result(
+        name, value, at, status=status, version=version, method=method, flags=flags, slot=slot, specimen=specimen
+    )
 
 
 def _batches() -> st.SearchStrategy[list[list[Result]]]:
