@@ -18,7 +18,7 @@ from alerts.overdue.markers import Marker, rising
 from alerts.rule import View
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.thresholds import Pack
+from alerts.thresholds import Limit, Pack
 
 INFO, OVERDUE = "STALE_INFO", "STALE_OVERDUE"
 
@@ -53,23 +53,25 @@ class Late(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lines(pack: Pack, interval: int) -> Lines:
-    """The three lines; a part of a day counts as a day."""
-    return Lines(
-        info=interval + int(pack["stale.info_days"]),
-        overdue=_up(pack["stale.overdue_intervals"] * interval),
-        high=_up(pack["stale.high_intervals"] * interval),
-    )
+    """The first whole day of each."""
+    info, overdue, high = ((int(bound) + (limit.operator == ">")) for limit, bound in _bounds(pack, interval))
+    return Lines(info=info, overdue=overdue, high=high)
+
+
+def _bounds(pack: Pack, interval: int) -> list[tuple[Limit, Decimal]]:
+    """Information, overdue and high with the days each is compared with; a part of a day counts as a day."""
+    info, *times = (pack.limit(f"stale.{name}") for name in ("info_days", "overdue_intervals", "high_intervals"))
+    return [(info, interval + info.value), *((limit, _up(limit.value * interval)) for limit in times)]
 
 
 def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> Late | None:
     """How late `marker`, last collected at `point`, is at `at`; None when it is not."""
-    at_lines, days = lines(view.pack, interval), (at - point.at).days
-    if days < at_lines.first:
+    found, days = lines(view.pack, interval), (at - point.at).days
+    if days < found.first:
         return None
-    node, urgent = _node(view, marker, point, at, interval)
-    overdue = days >= at_lines.overdue
+    node, overdue, urgent = _node(view, marker, point, at, interval)
     severity = Severity.INFO if not overdue else Severity.HIGH if urgent else Severity.MEDIUM
-    line = at_lines.info if not overdue else at_lines.overdue if not urgent else min(at_lines.high, days)
+    line = found.info if not overdue else found.high if days >= found.high else found.overdue
     return Late(
         name=marker.name,
         level=OVERDUE if overdue else INFO,
@@ -85,22 +87,20 @@ def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) 
     )  # fmt: skip
 
 
-def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> tuple[Node, bool]:
-    """The condition tree, and whether it makes the test HIGH."""
-    pack, count = view.pack, Quantity(
+def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> tuple[Node, bool, bool]:
+    """The condition tree, whether the test is overdue, and whether that is urgent."""
+    count = Quantity(
         name=f"{marker.name}_days_since", interval=Interval.exactly(Decimal((at - point.at).days)), unit="d",
         results=(point.result.result_id,),
     )  # fmt: skip
-    at_lines = lines(pack, interval)
-    info = compare(count, pack.limit("stale.info_days"), Decimal(at_lines.info))
-    overdue = compare(count, pack.limit("stale.overdue_intervals"), Decimal(at_lines.overdue))
-    twice = compare(count, pack.limit("stale.high_intervals"), Decimal(at_lines.high))
+    info, overdue, twice = (compare(count, limit, bound) for limit, bound in _bounds(view.pack, interval))
     reasons = [fact("alert_open", Truth.TRUE if any_open(view, at) else Truth.FALSE)]
     if marker.worse_up:
         reasons.insert(0, fact(f"{marker.name}_had_risen", rising(view, marker, point.at), (point.result.result_id,)))
     sooner = all_of(overdue, any_of(*reasons), name="overdue_and_urgent")
-    urgent = any_of(twice, sooner).truth is Truth.TRUE
-    return any_of(info, overdue, twice, *([sooner] if overdue.truth is Truth.TRUE else []), name="late"), urgent
+    passed = overdue.truth is Truth.TRUE
+    node = any_of(info, overdue, twice, *([sooner] if passed else []), name="late")
+    return node, passed, any_of(twice, sooner).truth is Truth.TRUE
 
 
 def any_open(view: View, at: datetime) -> bool:
@@ -108,5 +108,5 @@ def any_open(view: View, at: datetime) -> bool:
     return any(a.opened_at <= at and (a.cleared_at is None or at < a.cleared_at) for a in view.alerts)
 
 
-def _up(days: Decimal) -> int:
-    return int(days.to_integral_value(ROUND_CEILING))
+def _up(days: Decimal) -> Decimal:
+    return days.to_integral_value(ROUND_CEILING)

@@ -122,6 +122,15 @@ async def test_without_any_message_a_test_becomes_due_then_overdue_then_urgent(h
     assert await hospital.differences() == []
 
 
+async def test_who_is_described_late_is_told_at_once_and_no_result_is_called_late(hospital: Hospital) -> None:
+    """The last value is 130 days old when somebody says how the patient is followed."""
+    await hospital.take(m_protein(1, 0), known(1, on=130))
+    assert hospital.said() == [("STALE_OVERDUE", "HIGH", "active")]
+    assert ask(hospital.database, "SELECT opened_at, late FROM alert") == [(day(75), False)]
+    assert len(hospital.sent()) == 1
+    assert hospital.waiting() == []
+
+
 async def test_an_attempt_without_a_value_does_not_set_the_timer_back(hospital: Hospital) -> None:
     """L26."""
     await hospital.take(m_protein(1, 0), known(1), m_protein(1, 80, status="X"))

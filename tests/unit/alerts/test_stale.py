@@ -14,6 +14,7 @@ from alerts.evaluate import evaluate
 from alerts.explaining import explain
 from alerts.overdue.timeline import next_due
 from alerts.rule import View
+from alerts.thresholds import default_pack
 from schemas.identity import alert_id
 from tests.builders import PATIENT, alerts_of, context, days, fact, points, result, view
 
@@ -247,6 +248,22 @@ def test_of_light_chains_the_involved_one_counts() -> None:
 def test_a_gap_of_the_past_is_over_and_stays_on_record() -> None:
     (alert,) = stale(points("mspike", "0:12 200:11 240:10", unit="d"), now=250)
     assert (alert.level, alert.severity, alert.cleared_at) == ("STALE_OVERDUE", "HIGH", days(200))
+
+
+@pytest.mark.parametrize(("name", "first"), [("info_days", 76), ("overdue_intervals", 93), ("high_intervals", 123)])
+def test_the_lines_go_by_the_operators_of_the_pack(name: str, first: int) -> None:
+    """Another pack may say `>`: tree, level and timer agree a day later."""
+    shipped = default_pack()
+    limit = msgspec.structs.replace(shipped.limit(f"stale.{name}"), operator=">")
+    pack = msgspec.structs.replace(shipped, limits=shipped.limits | {limit.key: limit})
+    before, then = (
+        evaluate(view(M, context=context(SERUM, ON_TREATMENT), as_of=days(day), pack=pack), derived=False).alerts
+        for day in (first - 0.1, first)
+    )
+    assert before != then
+    seen = view(M, context=context(SERUM, ON_TREATMENT), as_of=days(first - 0.1), pack=pack)
+    assert next_due(seen) == days(first)
+    assert all(alert.reasons.truth == "TRUE" for alert in (*before, *then))
 
 
 # ------------------------------------------------------------------------------------------------- orders
