@@ -144,7 +144,9 @@ def _marrow(view: View, at: datetime) -> list[Sign]:
     """Plasma cells in percent as a person entered them."""
     entries = [e for e in view.context.of("marrow") if e.start == at and e.code.casefold() == "plasma_cells"]
     known = [_number(entry.value) for entry in entries if entry.unit == "%"]
-    quantities = (Quantity(name="marrow_plasma_cells", interval=Interval.exactly(n), unit="%") for n in known if n)
+    quantities = (
+        Quantity(name="marrow_plasma_cells", interval=Interval.exactly(n), unit="%") for n in known if n is not None
+    )
     nodes = [compare(quantity, view.pack.limit("cr_lost.plasma_cells")) for quantity in quantities]
     return [Sign(name="marrow_plasma_cells", point=None, truth=node.truth, node=node) for node in nodes]
 
