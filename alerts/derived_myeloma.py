@@ -86,14 +86,18 @@ def dflc(view: View) -> Iterable[Derived]:
 
 
 def response(view: View) -> Iterable[Derived]:
-    """The confirmed category at each assessment; the flag names what this assessment alone would be."""
+    """The confirmed category at each assessment.
+
+    The flag names what this assessment alone would be, and `cr_not_assessable` where the band may be an antibody's.
+    """
+    doubtful = {value.collected_at for value in antibody_interference(view) if value.flag}
     for item in assessed(view):
         yield Derived(
             name="response",
             value=_word(item),
             collected_at=item.at,
             method="imwg-2016",
-            flag="" if item.alone is None or item.alone == item.confirmed else f"unconfirmed_{item.alone.name}",
+            flag=_notes(item, open_=item.alone is Category.VGPR and item.fixations[0] in doubtful),
         )
 
 
@@ -110,6 +114,11 @@ def antibody_interference(view: View) -> Iterable[Derived]:
         found = of_fixation(view, clone, point, known)
         flag = "cr_not_assessable" if found.blocks else ""
         yield Derived(name="antibody_interference", value=found, collected_at=point.at, analyte="sife", flag=flag)
+
+
+def _notes(item: Assessed, *, open_: bool) -> str:
+    alone = "" if item.alone is None or item.alone == item.confirmed else f"unconfirmed_{item.alone.name}"
+    return " ".join(note for note in (alone, "cr_not_assessable" if open_ else "") if note)
 
 
 def _word(item: Assessed) -> str:

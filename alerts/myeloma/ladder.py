@@ -16,6 +16,7 @@ from alerts.myeloma.readings import Component
 from alerts.myeloma.steps import Rung, Step
 from alerts.thresholds import Pack
 
+_DAY = timedelta(days=1)
 LEVELS = ("", "BIO_POSSIBLE", "BIO_PD", "BIO_SIGNIFICANT", "CLIN_POSSIBLE", "CLIN_RELAPSE")
 
 
@@ -49,6 +50,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Organ findings that may still be near a later sample."""
     held: dict[Component, Held] = {}
     confirmed_by_clinician: bool = False
+    verdict_at: datetime | None = None
+    """When a clinician last said so."""
 
 
 class Ladder:
@@ -60,12 +63,16 @@ class Ladder:
         self._findings = known.findings
         self.held = dict(known.held)
         self.confirmed_by_clinician = known.confirmed_by_clinician
+        self._verdict_at = known.verdict_at
 
     @property
     def standing(self) -> Standing:
         """As it stands."""
         return Standing(
-            findings=self._findings, held=dict(self.held), confirmed_by_clinician=self.confirmed_by_clinician
+            findings=self._findings,
+            held=dict(self.held),
+            confirmed_by_clinician=self.confirmed_by_clinician,
+            verdict_at=self._verdict_at,
         )
 
     @property
@@ -113,10 +120,17 @@ class Ladder:
                 changed = True
         return changed
 
+    def hear(self, at: datetime, *, verdict: bool) -> bool:
+        """A clinician's verdict, now or earlier on the day; TRUE when it makes a possible clinical relapse one."""
+        self._verdict_at = at if verdict else self._verdict_at
+        said = self._verdict_at is not None and at - self._verdict_at < _DAY and self.level == LEVELS[4]
+        self.confirmed_by_clinician = self.confirmed_by_clinician or said
+        return said
+
     def release(self) -> None:
         """The episode is over: a verdict on it says nothing of the next one."""
         self.held.clear()
-        self.confirmed_by_clinician = False
+        self.confirmed_by_clinician, self._verdict_at = False, None
 
     def _near(self, at: datetime) -> Finding | None:
         """The first finding up to 60 whole days before."""

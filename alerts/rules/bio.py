@@ -116,8 +116,7 @@ def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judge
     changed = [organ for organ in moment.findings if ladder.find(organ)]
     for step in moment.steps:
         ladder.apply(step)
-    said = moment.verdict and ladder.level == "CLIN_POSSIBLE"
-    ladder.confirmed_by_clinician = ladder.confirmed_by_clinician or said
+    said = ladder.hear(at, verdict=moment.verdict)
     met = [step for step in moment.steps if step.met]
     if met or changed or said:
         return [*judgements, _true(view, ladder, at, met, changed)] if ladder.level else judgements

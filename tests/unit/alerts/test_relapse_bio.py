@@ -122,6 +122,16 @@ def test_a_modifier_of_unknown_name_raises_nothing() -> None:
     assert alert.severity is Severity.HIGH
 
 
+@pytest.mark.parametrize(
+    ("when", "level"), [("83.6", "CLIN_RELAPSE"), ("82.9", "CLIN_POSSIBLE"), ("84", "CLIN_RELAPSE")]
+)
+def test_a_verdict_dated_on_the_day_of_the_sample_counts(when: str, level: str) -> None:
+    """Entered as a day, it begins before the hour of the sample."""
+    known = of_type("SERUM", fact("verdict", days(when), code="CLIN_RELAPSE"))
+    (alert,) = bio_alerts(serum("0:40 28:8 56:8 84:13.1"), [result("hb", "95", days(84))], known=known)
+    assert alert.level == level
+
+
 @pytest.mark.parametrize("said", ["en", "sl"])
 def test_a_verdict_is_told_with_the_time_of_the_sample_not_its_own(said: str) -> None:
     """Sample on day 84 (24 May), organ finding on day 86, verdict on day 90 (30 May)."""

@@ -56,6 +56,17 @@ def test_complete_response_needs_both_immunofixations_twice() -> None:
     assert _values("response", serum, urine, _negative(28)[:1], _negative(56)[:1])[-1] == "56:VGPR"
 
 
+def test_a_band_that_may_be_the_antibody_leaves_the_complete_response_open() -> None:
+    known = context(fact("isotype", code="IgG-kappa"), fact("drug", days(0), days(90), code="daratumumab"))
+    serum, urine = series("mspike", "0:40 28:0 56:0"), series("umprot", "0:0 28:0 56:0")
+    bands = [result("sife", None, days(number), coded="positive:IgG-kappa") for number in (28, 56)]
+    assert _values("response", serum, urine, bands, known=known) == [
+        "28:SD/unconfirmed_VGPR cr_not_assessable", "56:VGPR/cr_not_assessable",
+    ]  # fmt: skip
+    free = context(fact("isotype", code="IgG-kappa"), fact("drug", days(0), days(90), code="lenalidomide"))
+    assert _values("response", serum, urine, bands, known=free)[-1] == "56:VGPR"
+
+
 def test_one_immunofixation_confirms_no_complete_response_with_itself() -> None:
     serum, urine = series("mspike", "0:40 28:<1 40:<1 56:<1"), series("umprot", "0:0 28:0 40:0 56:0")
     found = _values("response", serum, urine, _negative(28), _negative(56))
