@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.context import Context, Fact
+from alerts.watching import WORDS
 from schemas.patient_event import ContextEntry, Patient
 from services.shared.context_event import WITHDRAWN
 
 DAY = len("2026-03-01")
 """A time this short is a day."""
+_RANK = "%Y%m%dT%H%M%S%f"
 Ranked = tuple[str, int, ContextEntry]
 """`rank` of the event, the entry's number in it, and the entry."""
 _SEXES = {"F": "F", "M": "M"}
@@ -66,7 +68,7 @@ def newest(*many: Demographics) -> Demographics:
 
 def rank(received_at: datetime, event_id: str) -> str:
     """What was said later sorts after what was said before, for any order of arrival."""
-    return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S%f} {event_id}"
+    return f"{received_at.astimezone(UTC).strftime(_RANK)} {event_id}"
 
 
 def in_force(entries: Iterable[Ranked]) -> list[Ranked]:
@@ -89,7 +91,7 @@ def in_force(entries: Iterable[Ranked]) -> list[Ranked]:
 def build(entries: Iterable[Ranked], demographics: Demographics, zone: ZoneInfo) -> Context:
     """The context of a patient; an entry on sex or birth outweighs what PID says."""
     ordered = sorted(in_force(entries), key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
-    facts = tuple(_fact(entry, zone) for _, _, entry in ordered)
+    facts = tuple(_fact(entry, zone, said_at) for said_at, _, entry in ordered)
     said_last = sorted(ordered, key=lambda item: item[:2])
     named = {entry.kind: entry.value or entry.code for _, _, entry in said_last if entry.kind in ("sex", "birth_date")}
     sex = named.get("sex") or _first(demographics, "sex")
@@ -102,9 +104,13 @@ def _first(demographics: Demographics, name: str) -> str:
     return found.value[0] if found else ""
 
 
-def _fact(entry: ContextEntry, zone: ZoneInfo) -> Fact:
+def _fact(entry: ContextEntry, zone: ZoneInfo, said_at: str) -> Fact:
+    """Who is watched without a time: as of when it was first said."""
+    start = instant(entry.from_, zone)
+    if start is None and entry.kind in WORDS:
+        start = datetime.strptime(said_at.partition(" ")[0], _RANK).replace(tzinfo=UTC)
     return Fact(
-        kind=entry.kind, start=instant(entry.from_, zone), end=instant(entry.to, zone, last=True),
+        kind=entry.kind, start=start, end=instant(entry.to, zone, last=True),
         begun_by=instant(entry.from_, zone, last=True) if 0 < len(entry.from_) <= DAY else None,
         code=entry.code, value=entry.value, unit=entry.unit, note=entry.note,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from schemas.identity import event_id
 from schemas.patient_event import LabReport, Purpose, Source
+from services.reading.death import change
 from services.reading.header import Header, NotHl7, read_header
 from services.reading.oru import read_results
 from services.reading.outcome import (
@@ -74,8 +75,9 @@ def _reports(message: bytes, header: Header, source: Source, purpose: Purpose) -
     named = [portion for portion in found if portion.patient.id]
     if not found or (not named and header.charset.supported):
         return refuse(_nobody(bool(found)), message, source, header)
-    events = tuple(_report(portion, header, source, purpose) for portion in found)
-    return Outcome(events=events, header=header, without_patient=len(found) - len(named))
+    events = [_report(portion, header, source, purpose) for portion in found]
+    deaths = [change(portion.patient, portion.death, source) for portion in found if portion.death]
+    return Outcome(events=(*deaths, *events), header=header, without_patient=len(found) - len(named))
 
 
 def _nobody(groups: bool) -> Refusal:

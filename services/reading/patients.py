@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.patient_event import Identifier, Patient
+from schemas.patient_event import ContextEntry, Identifier, Patient
+from services.reading.death import died
 from services.reading.fields import Field, Row
 from services.reading.header import Header
 from services.reading.segments import Segment
@@ -19,6 +20,8 @@ class Portion:
     """All of one message that is about one patient; `patient.id` is "" where the sender named nobody."""
 
     patient: Patient
+    death: ContextEntry | None = None
+    """That the patient died, where the message says so."""
     raw: bytes
     """The header segments and the patient's groups, byte for byte; the whole message where it has one patient."""
 
@@ -31,13 +34,25 @@ def portions(message: bytes, header: Header) -> list[Portion]:
     ends = [*starts[1:], len(header.segments)]
     offsets = [header.segments[start].offset for start in starts] + [len(message)]
     merged: dict[str, tuple[Patient, list[bytes]]] = {}
+    deaths: dict[str, ContextEntry] = {}
     for start, end, begin, behind in zip(starts, ends, offsets[:-1], offsets[1:], strict=True):
         patient = _patient(header.segments[start:end], header)
         merged.setdefault(patient.id, (patient, []))[1].append(message[begin:behind])
-    if len(merged) == 1:
-        return [Portion(patient=patient, raw=message) for patient, _ in merged.values()]
+        if death := _death(header.segments[start:end], header):
+            deaths.setdefault(patient.id, death)
     head = message[: offsets[0]]
-    return [Portion(patient=patient, raw=head + b"".join(groups)) for patient, groups in merged.values()]
+    return [
+        Portion(
+            patient=patient, death=deaths.get(patient.id) if patient.id else None,
+            raw=message if len(merged) == 1 else head + b"".join(groups),
+        )
+        for patient, groups in merged.values()
+    ]  # fmt: skip
+
+
+def _death(group: Sequence[Segment], header: Header) -> ContextEntry | None:
+    pid = next((segment for segment in group if segment.name == "PID"), None)
+    return died(Row(pid, header.dialect)) if pid else None
 
 
 def _starts(segments: Sequence[Segment]) -> list[int]:

@@ -21,6 +21,7 @@ from schemas.patient_event import ContextEntry, Event, Patient
 from services.cli.app import halo
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
+from services.reading.hl7v2 import read
 from tests.real import events
 from tests.real.ledgers import ask, lapses, ledger, one, settings, stream
 
@@ -357,3 +358,22 @@ async def test_a_place_by_context_moves_the_patient_until_a_newer_one(database: 
     await feed(potassium("4.1", hours=9))
     await feed.close()
     assert ask(database, where) == [("H2", "1")]
+
+
+async def test_a_message_that_says_the_patient_died_stops_what_waits(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    message = (
+        "MSH|^~\\&|LIS|LAB|HALO|HOSP|20260301100500+0100||ORU^R01|{}|P|2.5.1\r"
+        "PID|1||77^^^HOSP||Made^Up||19500102|F{}\rOBR|1||F{}||||{}\r"
+        "OBX|1|NM|2823-3^Potassium^LN||{}|mmol/L|||||F\r"
+    )
+    first = message.format("C1", "", 1, "20260301080000+0100", "6.2")
+    died = message.format("C2", "|" * 21 + "20260302120000+0100|Y", 2, "20260302080000+0100", "6.3")
+    alive = message.format("C3", "|" * 21 + "20260302120000+0100|Y", 3, "20260302130000+0100", "6.9")
+    await feed(*read(first.encode(), "2026-03-01T09:06:00Z").events)
+    await feed(*read(died.encode(), "2026-03-02T12:06:00Z").events)
+    assert {row[3:] for row in told(database)} == {("closed", "deceased")}
+    await feed(*read(alive.encode(), "2026-03-02T13:06:00Z").events)
+    await feed.close()
+    assert ask(database, "SELECT change, reason FROM delivery WHERE status = 'queued' AND channel = 'pager'") != []
+    assert ask(database, "SELECT kind FROM operations_alert") == [("result_after_death",)]

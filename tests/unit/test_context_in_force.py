@@ -61,3 +61,10 @@ def test_a_later_line_of_a_file_is_said_later(tmp_path: Path) -> None:
     file.write_text(f"patient,kind,from,value\nA|1,transfusion,{BEGAN},\nA|1,transfusion,{BEGAN},withdrawn\n")
     one, two = read_context(file, "2026-04-01T08:00:00Z")
     assert (one.source.received_at, two.source.received_at) == ("2026-04-01T08:00:00Z", "2026-04-01T08:00:00.000001Z")
+
+
+def test_a_death_without_a_time_holds_from_when_it_was_first_said() -> None:
+    said = [(rank(datetime(2026, 4, 1, 12, 30, tzinfo=UTC), "x"), 0, entry("deceased", start=""))]
+    assert build(said, {}, ZoneInfo("UTC")).of("deceased")[0].start == datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
+    said = [(rank(datetime(2026, 4, 1, tzinfo=UTC), "x"), 0, entry("dialysis", start=""))]
+    assert build(said, {}, ZoneInfo("UTC")).of("dialysis")[0].start is None
