@@ -48,9 +48,15 @@ def category(pack: Pack, seen: Assessment) -> Category | None:
     """The category, None (`NOT_EVALUABLE`) without measurable disease.
 
     A missing datum is first taken as favourable; if the category so found needs it, the next lower one is reported.
+    Whether there is a minimal response is the rule pack's.
     """
     if seen.kind is PatientType.NON_MEASURABLE:
         return None
+    found = _known(pack, seen)
+    return Category.SD if found is Category.MR and not pack["response.mr"] else found
+
+
+def _known(pack: Pack, seen: Assessment) -> Category:
     best = _favourable(pack, seen)
     if best is Category.CR_LAB and _cr_incomplete(seen):
         best = min(Category.VGPR, _components(pack, seen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from alerts.evaluate import evaluate
@@ -117,6 +118,15 @@ def test_missing_urine_that_was_measurable_costs_one_category() -> None:
         urine_baseline=_exactly("800"),
     )
     assert category(default_pack(), seen) is Category.MR
+
+
+def test_a_pack_may_drop_the_minimal_response() -> None:
+    seen = Assessment(kind=PatientType.SERUM, serum=_exactly("28"), serum_baseline=_exactly("40"), urine=_exactly("0"))
+    pack = default_pack()
+    assert category(pack, seen) is Category.MR
+    dropped = msgspec.structs.replace(pack.limits["response.mr"], value=Decimal(0))
+    without = msgspec.structs.replace(pack, limits={**pack.limits, "response.mr": dropped})
+    assert category(without, seen) is Category.SD
 
 
 def test_negative_immunofixations_do_not_outweigh_a_measured_m_protein() -> None:
