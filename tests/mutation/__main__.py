@@ -28,7 +28,7 @@ def main() -> None:
     for name in words.groups or table["group"]:
         group = table["group"][name]
         for kind in (words.only,) if words.only else ("code", "limits"):
-            said = _check(kind, group, [*table["common"], *group["tests"]])
+            said = _check(kind, group, [*group["tests"], *table["common"]])
             (words.out / f"{name}.{kind}.json").write_text(json.dumps(said, indent=1), "utf-8")
             _print(name, said)
     _write_survivors(words.out)

@@ -32,7 +32,7 @@ def _settings(files: list[str], tests: list[str]) -> str:
         '\n[tool.mutmut]\nsource_paths = ["alerts"]\nalso_copy = ["schemas", "services", "infra"]\n'
         f"only_mutate = {json.dumps(files)}\n"
         f"pytest_add_cli_args_test_selection = {json.dumps(tests)}\n"
-        'pytest_add_cli_args = ["-x", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.only"]\n'
+        'pytest_add_cli_args = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "tests.mutation.only"]\n'
         "use_git_change_detection = false\ntrack_dependencies = false\nuse_setproctitle = false\n"
     )
 

@@ -29,6 +29,8 @@ def outcome(folder: Path, sections: list[str], tests: list[str], rules: list[str
         for name, line, changed in mutants(said, section):
             pack.write_text(said.replace(_block(said, section), _block(said, section).replace(line, changed)), "utf-8")
             result[name] = ("survived", changed) if _passes(tree, tests, rules) else ("killed", "")
+            if result[name][1]:
+                print(f"  survived: {name}", flush=True)
     return result
 
 
@@ -64,6 +66,7 @@ def _passes(tree: Path, tests: list[str], rules: list[str]) -> bool:
         "pytest",
         "-x",
         "-q",
+        "--noconftest",
         "-p",
         "no:cacheprovider",
         "-p",
