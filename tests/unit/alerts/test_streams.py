@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from alerts.alert import AlertState, Undetermined
 from alerts.context import Fact
 from alerts.evaluate import evaluate
+from alerts.myeloma.assessing import assessed
+from alerts.myeloma.disease import disease
 from alerts.result import Result
 from alerts.rule import View
 from alerts.rules import RULES
@@ -169,6 +171,19 @@ def check(events: list[Event], rules: Callable[[], Rules] = lambda: Rules(RULES,
     asked, person = rules(), _person()
     for event in events:
         assert told(asked, person, take(person, event)) == plain(asked, person)
+        _what_is_kept_is_true(person, asked.view(person))
+
+
+def _what_is_kept_is_true(person: Stored, view: View) -> None:
+    """Not only what is said: readings, courses and assessments that a rule goes on from are those from the start."""
+    bio, lost = (person.memos[name].kept for name in ("BIO", "CR_LOST"))
+    known = disease(view)
+    assert (bio.disease.told, bio.disease.chain) == (known.told, known.chain)
+    assert [bio.disease.types.at(step.reading.at) for told in known.told.values() for step in told.steps] == [
+        known.types.at(step.reading.at) for told in known.told.values() for step in told.steps
+    ]
+    if lost.response is not None:
+        assert lost.response.items == assessed(view)
 
 
 @settings(max_examples=120, deadline=None)
@@ -180,6 +195,37 @@ def test_after_every_event_the_worker_says_what_the_plain_way_says(events: list[
 @settings(max_examples=120, deadline=None)
 @given(_clone_events)
 def test_a_clone_followed_visit_by_visit(events: list[Event]) -> None:
+    check(events)
+
+
+def _visit_of(number: int, *values: tuple[str, str]) -> list[Result]:
+    at = hours(24 * 28 * number)
+    return [result(name, None, at, coded=value) if name in CODED else result(name, value, at) for name, value in values]
+
+
+_COURSE = [
+    _visit_of(0, ("mspike", "32"), ("flck", "180"), ("flcl", "15"), ("sife", "positive:IgG-kappa"), ("hb", "104")),
+    *(_visit_of(n, ("mspike", "0"), ("umprot", "0"), ("sife", "negative"), ("uife", "negative")) for n in (3, 4)),
+    _visit_of(6, ("sife", "positive:IgG-kappa"), ("mspike", "1")),
+    _visit_of(7, ("sife", "positive:IgG-kappa"), ("mspike", "2"), ("creat", "90")),
+    _visit_of(9, ("mspike", "8"), ("flck", "300"), ("flcl", "15"), ("hb", "130")),
+    _visit_of(10, ("mspike", "14"), ("creat", "180"), ("ca", "2.9"), ("alb", "40")),
+    _visit_of(11, ("mspike", "20"), ("flck", "900"), ("flcl", "15"), ("hb", "95")),
+    _visit_of(13, ("mspike", "8"), ("flck", "20"), ("flcl", "15"), ("uife", "negative")),
+]
+"""A complete response, lost; progression with organ findings; better again."""
+_TURNS: list[Event] = [FACTS[0], fact("line_start", hours(24 * 28 * 12)), timedelta(days=60)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations([*_COURSE, *_TURNS]))
+def test_a_course_that_arrives_in_any_order(events: list[Event]) -> None:
+    check(events)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations([[one] for visit in _COURSE for one in visit]))
+def test_a_course_that_arrives_result_by_result(events: list[Event]) -> None:
     check(events)
 
 
