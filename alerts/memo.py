@@ -72,7 +72,7 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         return known
     steps = (*known.steps[:kept], *fresh)
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
-    folds = settled(steps, steps[-1].at) if steps else 0
+    folds = max(start, settled(steps, steps[-1].at)) if steps else 0
     clearing = _clearing(view, rule)
     folded = before.take(_judgements(steps[start:folds]), clearing)
     whole = folded.take(_judgements(steps[folds:]), clearing)

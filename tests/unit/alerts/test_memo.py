@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -153,3 +153,11 @@ def test_reach_knows_where_a_correction_moved_a_sample_from_and_to() -> None:
     assert before.reach([moved]) == hours(50)
     assert before.reach([result("ca", "2.9", hours(20), slot="T")]) == hours(20)
     assert before.reach([]) is None
+
+
+def test_the_newest_sample_taken_back_is_not_folded_twice() -> None:
+    """The step before it was folded for good when it was there, and is the newest one again."""
+    before, newest = result("hb", "68", hours(0)), result("hb", "70", hours(12))
+    gone = result("hb", None, hours(12), status="D", version=newest.version_time + timedelta(hours=1))
+    (alert,) = quick([[before, newest], [gone]], next(rule for rule in RULES if rule.name == "HB_HALO")).alerts
+    assert alert.slots == (before.slot,)
