@@ -118,8 +118,9 @@ class Teller:
         status = self.standing.status
         record = announce(person, change, after, site_version=self._site_version, made_up=self._made_up, status=status)
         if decision.send:
-            body = for_channel(*_as_heard(record, change), after, decision.reason)
-            after = self._deliver(change, after, decision, recipients, body, cause, writes)
+            heard, before = _as_heard(record, change, decision)
+            body = for_channel(heard, before, after, decision.reason)
+            after = self._deliver(heard.change, after, decision, recipients, body, cause, writes)
         after = _withheld(after, decision, writes)
         person.alerts[after.alert_id] = after
         writes.alerts[after.alert_id] = alert_row(
@@ -145,21 +146,21 @@ class Teller:
         )
 
     def _deliver(
-        self, change: Change, after: StoredAlert, decision: Decision, recipients: Recipients, body: bytes,
+        self, change: str, after: StoredAlert, decision: Decision, recipients: Recipients, body: bytes,
         cause: Cause, writes: Writes,
     ) -> StoredAlert:  # fmt: skip
         for channel, recipient in recipients:
             identity = stable_id("delivery", after.alert_id, str(after.version), channel, recipient)
             writes.deliveries.append((
-                identity, after.alert_id, after.version, after.patient_id, channel, recipient, change.kind,
+                identity, after.alert_id, after.version, after.patient_id, channel, recipient, change,
                 decision.reason, body, cause.received_at, "queued", "",
             ))  # fmt: skip
         return told(after, recipients, draft=self.standing.status == "draft")
 
 
-def _as_heard(record: Alert, change: Change) -> tuple[Alert, StoredAlert | None]:
-    """The record and what was said before; what nobody heard of is not an update to them."""
-    if change.kind == "updated" and (change.before is None or change.before.told_at is None):
+def _as_heard(record: Alert, change: Change, decision: Decision) -> tuple[Alert, StoredAlert | None]:
+    """The record and what was said before; what has waited and nobody heard of is new to them."""
+    if decision.reason == "hold_over" and change.before is not None and change.before.told_at is None:
         return msgspec.structs.replace(record, change="opened"), None
     return record, change.before
 
