@@ -6,8 +6,8 @@ import pytest
 
 from alerts.alert import AlertState
 from alerts.rule import Rule
-from alerts.rules import hb_acute, hb_drop, hb_halo, k_high, k_low, neut_low
-from tests.builders import alerts_of, context, fact, hours, judge, points, result
+from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
+from tests.builders import alerts_of, context, fact, hours, judge, points, result, view
 
 
 def last(rule: Rule, analyte: str, values: str, *facts: object) -> AlertState | None:
@@ -45,13 +45,6 @@ def test_a_fast_fall_is_from_the_highest_of_72_hours(hour: str, told: bool) -> N
     assert (last(hb_acute.RULE, "hb", f"0:130 {hour}:100") is not None) is told
 
 
-def test_what_the_laboratory_remarks_of_a_sample_stands_on_its_alert() -> None:
-    for rule, analyte, value in ((k_high.RULE, "k", "6.8"), (k_low.RULE, "k", "2.3"), (neut_low.RULE, "neut", "0.3"),
-                                 (hb_halo.RULE, "hb", "68")):  # fmt: skip
-        (alert,) = judge(rule, result(analyte, value, flags=("date_only",))).alerts
-        assert alert.flags == ("date_only",) or alert.facts["sample_flags"] == "date_only"
-
-
 def test_a_transfusion_and_drugs_are_told_with_a_low_haemoglobin() -> None:
     given = (fact("transfusion", hours(-50)), fact("transfusion", hours(-100)), fact("transfusion", hours(1)))
     drugs = (fact("drug", hours(-200), code="lenalidomide"), fact("drug", hours(-200), value="aspirin"),
@@ -62,3 +55,48 @@ def test_a_transfusion_and_drugs_are_told_with_a_low_haemoglobin() -> None:
     unknown = last(hb_halo.RULE, "hb", "0:95")
     assert unknown is not None
     assert (unknown.facts["transfusion"], "drugs" in unknown.facts) == ("unknown", False)
+
+
+def imwg(*values: object) -> AlertState:
+    found = [result("hb", value, hours(hour), reference=("125", "155")) for hour, value in values]
+    return alerts_of(judge(hb_imwg.RULE, found), "HB_IMWG")[-1]
+
+
+def test_far_below_the_lower_limit_ends_on_two_samples_12_hours_apart() -> None:
+    assert imwg((0, "104"), (24, "106"), (36, "106")).condition == "cleared"
+    assert imwg((0, "104"), (24, "106"), (35, "106")).condition == "active"
+    assert imwg((0, "104"), (24, "106"), (36, "104")).condition == "active"
+
+
+def test_below_100_the_other_rule_speaks_and_the_end_says_so() -> None:
+    handed_over = imwg((0, "104"), (24, "96"), (36, "96"))
+    assert (handed_over.condition, handed_over.clear_cause) == ("cleared", "below_hb_halo")
+    assert imwg((0, "104"), (24, "106"), (36, "106")).clear_cause == ""
+
+
+def test_a_bound_beside_a_known_lower_limit_lacks_the_haemoglobin_itself() -> None:
+    said = hb_imwg.RULE.judge(view(result("hb", ">100", reference=("125", "155"))))[-1]
+    assert (said.truth, said.missing) == ("INDETERMINATE", ("hb",))
+
+
+def test_drugs_and_transfusions_of_the_moment_are_told_and_a_drug_without_a_name_is_not() -> None:
+    given = (fact("transfusion", hours(24)), fact("drug", hours(0)), fact("drug", hours(30), code="melphalan"))
+    alert = last(hb_halo.RULE, "hb", "24:95", *given)
+    assert alert is not None
+    assert (alert.facts["transfusion"], "drugs" in alert.facts) == ("2026-03-02", False)
+    (found,) = judge(
+        hb_imwg.RULE, result("hb", "104", hours(24), reference=("125", "155")), context=context(*given)
+    ).alerts
+    assert (found.facts["transfusion"], found.facts["lln"]) == ("2026-03-02", "125")
+
+
+def test_a_fall_to_a_bound_has_no_numbers_in_its_text() -> None:
+    (exact,) = judge(hb_drop.RULE, points("hb", "0:130 24:100")).alerts
+    assert (exact.facts["reference"], exact.facts["fall"]) == ("130", "30")
+    (bound,) = judge(hb_drop.RULE, points("hb", "0:>140 24:100")).alerts
+    assert "reference" not in bound.facts
+    said = hb_drop.RULE.judge(view(points("hb", "0:130")))[-1]
+    assert (said.truth, said.node.name, said.node.truth) == (
+        "FALSE", "no_haemoglobin_in_the_prior_90_days", "FALSE",
+    )  # fmt: skip
+    assert said.node.results

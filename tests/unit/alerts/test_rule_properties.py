@@ -248,3 +248,31 @@ def test_a_test_that_is_later_is_never_less_severe(course: Course) -> None:
         found = evaluate(view(course.results, context=course.known, as_of=course.as_of + (days(later) - days(0))))
         ranks += [max(alert.severity.rank for alert in found.alerts if alert.rule == course.rule)]
     assert ranks == sorted(ranks)
+
+
+BESIDE_THE_FLAGS = {"CA_HIGH", "CA_LOW", "REN_AKI", "TLS", "SPECIMEN_MISMATCH"}
+"""Their flags are exactly those of the specification; remarks of the sample stand in the fact `sample_flags`."""
+
+
+@of_a_sample
+def test_what_is_remarked_of_a_sample_stands_on_its_alert(course: Course) -> None:
+    at = deciding(course).sampled_at
+    results = [
+        msgspec.structs.replace(r, flags=(*r.flags, "made_up"), result_id=f"{r.result_id}f")
+        if r.collected_at == at
+        else r
+        for r in course.results
+    ]
+    alert = alerts(course, results)[-1]
+    told = alert.facts.get("sample_flags", "").split(",") if course.rule in BESIDE_THE_FLAGS else alert.flags
+    assert "made_up" in told
+
+
+@each_course
+def test_only_what_is_met_says_anything_more(course: Course) -> None:
+    """Facts and flags of a judgement that is not met would be read by nobody; a missing earlier value is named."""
+    for rule in RULES:
+        for one in judged(course, course.results, rule):
+            if one.truth is Truth.FALSE and one.node.kind == "fact":
+                assert one.node.name, rule.name
+                assert one.node.truth in (Truth.TRUE, Truth.FALSE), rule.name
