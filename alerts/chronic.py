@@ -76,8 +76,10 @@ def beside(
     view: View, judgement: Judgement, point: Point, crossed: Callable[[Point], Iterable[Node]], direction: Direction
 ) -> Judgement:
     """The judgement of a sample beside the accepted baseline of its analyte; `crossed` gives the rule's limits."""
+    if judgement.truth is not Truth.TRUE:
+        return judgement
     baseline = accepted(view.context, point.result.analyte, point.at)
-    if baseline is None or judgement.truth is not Truth.TRUE:
+    if baseline is None:
         return judgement
     limits, of_baseline = (
         sum(node.truth is Truth.TRUE for node in crossed(one)) for one in (point, as_if(point, baseline))

@@ -97,6 +97,7 @@ def test_who_may_and_what_is_refused(running: BoardProcess) -> None:
     write = token(running.dsn, "api", "write", name="lis")
     named = token(running.dsn, "api", "write", name="app", login="vida")
     entry, verdict = {"kind": "dialysis", "from": "2020-01-01"}, {"kind": "verdict", "code": "CLIN_RELAPSE"}
+    baseline = {"kind": "chronic_baseline", "code": "creat", "value": "220", "unit": "umol/L", "from": "2020-01-01"}
     said: list[tuple[httpx.Response, int, str]] = [
         (put(running, "wrong", entry), 401, "log in"),
         (put(running, token(running.dsn, "api", "read", name="r"), entry), 403, "cannot change"),
@@ -108,6 +109,10 @@ def test_who_may_and_what_is_refused(running: BoardProcess) -> None:
         (put(running, write, entry | {"from": "yesterday"}), 400, "entries[0], from: 'yesterday' is no time"),
         (put(running, write, entry | {"to": "2019-12-31"}), 400, "lies before from"),
         (put(running, write, verdict), 403, "named person"),
+        (put(running, write, baseline), 403, "chronic_baseline needs a named person"),
+        (put(running, named, baseline | {"unit": ""}), 400, "entries[0], value: '220' ''"),
+        (put(running, write, {"kind": "care", "value": "mooved", "from": "2020-01-01"}), 400, "no word of care"),
+        (put(running, write, {"kind": "deceased"}), 400, "deceased needs the time"),
         (put(running, named, verdict), 202, ""),
     ]
     assert [(answer.status_code, text in answer.text) for answer, _, text in said] == [(c, True) for _, c, _ in said]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from schemas.patient_event import ContextEntry
 from services.cli.context_csv import read_context
 from services.ledger.context import build, rank
+from services.ledger.memory import Memory
+from services.mapping.site import DEFAULT_SITE
+from tests.real import events
 
 BEGAN = "2026-03-01"
 
@@ -68,3 +72,13 @@ def test_a_death_without_a_time_holds_from_when_it_was_first_said() -> None:
     assert build(said, {}, ZoneInfo("UTC")).of("deceased")[0].start == datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
     said = [(rank(datetime(2026, 4, 1, tzinfo=UTC), "x"), 0, entry("dialysis", start=""))]
     assert build(said, {}, ZoneInfo("UTC")).of("dialysis")[0].start is None
+
+
+def test_evaluate_knows_no_gate() -> None:
+    """Deceased, not enrolled and moved away: what the rules find is printed all the same."""
+    stopped = [entry("enrolment", "ended"), entry("deceased"), entry("care", "moved")]
+    memory = Memory(DEFAULT_SITE)
+    assert memory.take(events.report(1, {"k": "6.8"})) == ""
+    assert memory.take(events.context_change(1, *stopped)) == ""
+    (line,) = memory.lines()
+    assert [alert["rule"] for alert in json.loads(line)["alerts"]] == ["K_HIGH"]
