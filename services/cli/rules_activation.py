@@ -28,6 +28,9 @@ _ACTIVATE: LiteralString = """
 INSERT INTO active_version (kind, version, hash, from_at, who, preview)
 VALUES ('rule_pack', %s, %s, %s, %s, %s)
 """
+_THEN: LiteralString = """
+SELECT hash FROM active_version WHERE kind = 'rule_pack' AND from_at <= %s ORDER BY from_at DESC, id DESC LIMIT 1
+"""
 _MENDED: LiteralString = (
     "UPDATE operations_alert SET closed_at = clock_timestamp() WHERE kind = 'pack_unusable' AND closed_at IS NULL"
 )
@@ -54,8 +57,9 @@ def activate(file: Path | None, at: str, login: str, data_dir: Path | None, *, t
 
     async def look(conn: AsyncConnection[Any], _journal: Journal) -> tuple[Account, Preview]:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # it judges longer than it reads
         person = await account(conn, login)
-        await _may(conn, content, pack, training=training)
+        await _may(conn, content, pack, start or datetime.now(UTC), training=training)
         return person, await previewing.preview(conn, zone, pack, progress=_say_progress)
 
     person, found = transacted(data_dir, look)
@@ -70,11 +74,12 @@ def activate(file: Path | None, at: str, login: str, data_dir: Path | None, *, t
     Sayer().say(f"{pack.version} is in force {f'from {at}' if at else 'now'}, by {person.said}", style="green")
 
 
-async def _may(conn: AsyncConnection[Any], content: str, pack: Pack, *, training: bool) -> None:
-    """ClickException when it is in force already, or is a draft that would silence approved rules."""
-    present, standing = await rule_pack.read_in_force(conn)
-    if present == content:
-        raise click.ClickException(f"{pack.version} ({rule_pack.hash_of(content)[:12]}) is in force already")
+async def _may(conn: AsyncConnection[Any], content: str, pack: Pack, start: datetime, *, training: bool) -> None:
+    """ClickException when it is in force then anyway, or is a draft that would silence approved rules."""
+    row = await (await conn.execute(_THEN, (start,))).fetchone()
+    if (row[0] if row else rule_pack.hash_of(rule_pack.shipped())) == rule_pack.hash_of(content):
+        raise click.ClickException(f"{pack.version} ({rule_pack.hash_of(content)[:12]}) is in force then already")
+    _, standing = await rule_pack.read_in_force(conn)
     new = await rule_pack.read(conn, rule_pack.fingerprint(content))
     if standing.status == "approved" and new.status == "draft" and not training:
         raise click.ClickException(

@@ -175,6 +175,16 @@ def test_a_draft_does_not_silence_approved_rules(database: str, stricter: Path) 
     assert run("activate", stricter, "--by", "novak", "--yes").exit_code == 1, "in force already"
 
 
+def test_a_planned_activation_is_undone_by_another_for_the_same_time(database: str, stricter: Path) -> None:
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert run("activate", "--at", later, "--by", "novak", "--yes").exit_code == 1, "it is in force then anyway"
+    done("activate", stricter, "--at", later, "--by", "novak", "--yes")
+    assert run("activate", stricter, "--at", later, "--by", "novak", "--yes").exit_code == 1
+    done("activate", "--at", later, "--by", "novak", "--yes")
+    planned = "SELECT version FROM active_version ORDER BY from_at DESC, id DESC"
+    assert ask(database, planned) == [("2026.1",), ("made-up.2",)]
+
+
 def test_no_means_no_and_the_past_is_refused(database: str, stricter: Path) -> None:
     assert run("activate", stricter, "--by", "novak", typed="n\n").exit_code == 1
     assert run("activate", stricter, "--by", "novak", "--at", "2020-01-01T00:00Z", "--yes").exit_code == 2
