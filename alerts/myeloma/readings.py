@@ -106,11 +106,12 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
             point=point,
             results=(point.result.result_id,),
             post_exchange=post_exchange(view, point.at),
-            partial=_one_band(point) and not all(_one_band(reading.point) for reading in before),
+            partial=one_band(point) and not all(one_band(reading.point) for reading in before),
         )
 
 
-def _one_band(point: Point) -> bool:
+def one_band(point: Point) -> bool:
+    """One band of the M-protein, not the total."""
     return "single_band" in point.result.flags
 
 

@@ -20,7 +20,7 @@ from alerts.intervals import difference, highest, lowest, ratio
 from alerts.logic import Interval, Truth
 from alerts.myeloma.flc import Pair
 from alerts.myeloma.progression import percent_rise, rise
-from alerts.myeloma.readings import evaluable, one_a_specimen, whole_days
+from alerts.myeloma.readings import evaluable, one_a_specimen, one_band, whole_days
 from alerts.rule import View
 from alerts.samples import quantity
 from alerts.series import Point
@@ -101,6 +101,7 @@ def evolving_m(pack: Pack, points: Sequence[Point], current_m: Callable[[Point],
     `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample.
     """
     half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest") for name in ("half_year", "year"))
+    total = False
     for point in points:
         limbs = [_limb(pack, point, year, "smouldering.year_percent", "in_365_days")]
         short = _limb(pack, point, half, "smouldering.half_year_percent", "in_183_days")
@@ -108,6 +109,9 @@ def evolving_m(pack: Pack, points: Sequence[Point], current_m: Callable[[Point],
         known = [limb for limb in limbs if limb is not None]
         if known:
             yield point, any_of(*known, name="evolving_m")
+        if total and one_band(point):
+            continue  # the total may be higher: a band that has grown counts, one that has not is no reference
+        total = total or not one_band(point)
         half.add(point)
         year.add(point)
 

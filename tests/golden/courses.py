@@ -59,6 +59,8 @@ COURSES = (
     _course("bio_possible", "BIO", "BIO_POSSIBLE LOW", _days("mspike", f"{PLATEAU} 112:13.2"), facts=SERUM),
     _course("bio_pd", "BIO", "BIO_PD MEDIUM", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"), facts=SERUM),
     _course("bio_significant", "BIO", "BIO_SIGNIFICANT HIGH", _days("mspike", f"{PLATEAU} 112:16.4 140:18.9"), facts=SERUM),
+    _course("bio_by_immunoglobulin", "BIO", "BIO_PD MEDIUM", _days("iga", "0:32 28:12 56:12 84:17.1 112:17.5"),
+            facts=(fact("isotype", code="IgA-lambda"), fact("line_start", days(0)))),
     _course("bio_clinical_possible", "BIO", "CLIN_POSSIBLE HIGH", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"),
             _days("hb", "84:124 140:95"), facts=SERUM),
     _course("bio_clinical_relapse", "BIO", "CLIN_RELAPSE HIGH", _days("mspike", f"{PLATEAU} 112:13.2 140:13.6"),

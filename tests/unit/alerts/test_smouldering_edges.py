@@ -6,8 +6,9 @@ import pytest
 
 from alerts.alert import Evaluation
 from alerts.evaluate import evaluate
+from alerts.result import Result
 from alerts.rules import myeloma_defining_event, smm_evolving_hb, smm_evolving_m
-from tests.builders import context, fact, view
+from tests.builders import context, days, fact, result, view
 from tests.unit.alerts.relapse import series
 
 RULES = (smm_evolving_m.RULE, smm_evolving_hb.RULE)
@@ -60,6 +61,16 @@ def test_the_involved_chain_is_that_of_the_draw() -> None:
     draws = series("flck", "0:34 90:3") + series("flcl", "0:20 90:450")
     (alert,) = evaluate(view(draws, context=known), (myeloma_defining_event.RULE,)).alerts
     assert (alert.analyte, alert.facts["ratio"]) == ("flcl", "150")
+
+
+def test_one_band_is_no_lowest_value_of_the_total_but_its_rise_counts() -> None:
+    def band(value: str) -> list[Result]:
+        return [result("mspike", value, days(90), flags=("single_band",))]
+
+    total = series("mspike", "0:32 180:33")
+    for value, rules in (("20", []), ("40", ["SMM_EVOLVING_M"])):
+        outcome = evaluate(view(total, band(value), context=SMOULDERING), RULES)
+        assert [alert.rule for alert in outcome.alerts] == rules
 
 
 def test_the_highest_haemoglobin_of_the_window_may_be_a_bound() -> None:
