@@ -22,6 +22,10 @@ _time = attrgetter("at")
 _PARTS = frozenset({"single_band", "derived"})
 
 
+OF_ITS_SPECIMEN = frozenset({"hi"})
+"""Read by every value of its specimen, whenever that was taken."""
+
+
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """What counts of one analyte at one collection time."""
 
@@ -45,13 +49,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 class Series:
     """All versions, grouped by analyte and slot, with the winners worked out."""
 
-    __slots__ = ("_attempts", "_measurements", "_points", "_preliminary", "_versions", "_waits")
+    __slots__ = ("_attempts", "_measurements", "_points", "_preliminary", "_specimens", "_versions", "_waits")
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, dict[str, Result]]] = {}
         self._measurements: dict[str, dict[str, tuple[Measurement, ...]]] = {}
         self._points: dict[str, tuple[Point, ...]] = {}
         self._preliminary: frozenset[str] = frozenset()
+        self._specimens: dict[str, datetime] = {}
+        """When anything of a specimen was first taken."""
         self._waits: dict[tuple[str, str], Wait] = {}
         self._attempts: dict[tuple[str, str], datetime] = {}
 
@@ -67,6 +73,7 @@ class Series:
     def _with(self, changed: dict[str, dict[str, dict[str, Result]]]) -> Series:
         new = Series()
         new._preliminary, new._waits, new._attempts = self._preliminary, self._waits, self._attempts
+        new._specimens = _first_of(self._specimens, changed)
         new._versions, new._measurements, new._points = (
             dict(self._versions),
             dict(self._measurements),
@@ -160,8 +167,16 @@ class Series:
 
     def reach(self, results: Iterable[Result]) -> datetime | None:
         """The earliest collection time that adding `results` can change: theirs, and those of their slots till now."""
-        touched = ((r, self._versions.get(r.analyte, {}).get(r.slot, {})) for r in results)
-        return min((one.collected_at for result, known in touched for one in (result, *known.values())), default=None)
+        versions = [
+            one for r in results for one in (r, *self._versions.get(r.analyte, {}).get(r.slot, {}).values())
+        ]  # fmt: skip
+        times = [one.collected_at for one in versions]
+        times += [
+            self._specimens[v.specimen]
+            for v in versions
+            if v.analyte in OF_ITS_SPECIMEN and v.specimen in self._specimens
+        ]
+        return min(times, default=None)
 
     def until(self, time: datetime) -> Series:
         """The series with the values taken up to and at `time` only; versions and winners are those of today."""
@@ -232,6 +247,16 @@ def _attempted(measurements: Iterable[Measurement]) -> datetime | None:
     """The newest collection of the slot that ended without a value."""
     empty = (m.winner.collected_at for m in measurements if m.attempted)
     return max(empty, default=None)
+
+
+def _first_of(
+    known: dict[str, datetime], changed: Mapping[str, Mapping[str, Mapping[str, Result]]]
+) -> dict[str, datetime]:
+    found = dict(known)
+    for result in (r for slots in changed.values() for versions in slots.values() for r in versions.values()):
+        if result.specimen:
+            found[result.specimen] = min(result.collected_at, found.get(result.specimen, result.collected_at))
+    return found
 
 
 def _by_time(slots: Iterable[tuple[Measurement, ...]]) -> dict[datetime, set[str]]:

@@ -20,7 +20,7 @@ from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
 from alerts.samples import hours, in_force, quantity, shown, since
 from alerts.severity import Severity
 from alerts.standing import Watch, any_open, watches
-from alerts.stepping import Walk
+from alerts.stepping import BESIDE, Walk
 from alerts.viscosity import ANALYTES, Draw, draw, limbs
 
 SEVERITY = {"HV_CHECK": Severity.MEDIUM, "HV_HIGH": Severity.HIGH, "HV_CRITICAL": Severity.CRITICAL}
@@ -173,6 +173,6 @@ RULE = Rule(
     name="HV",
     family="hyperviscosity",
     inputs=frozenset({*ANALYTES, "alb", "plt", "sife", "hb"}),
-    judge=Walk(ANALYTES, _step, watches(_ANAEMIA), _until),
+    judge=Walk(ANALYTES, _step, watches(_ANAEMIA), _until, ahead=BESIDE),
     delivery="now",
 )

@@ -17,6 +17,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import BESIDE
 
 SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH, "medium": Severity.MEDIUM}
 WITH_AKI = "k_high_with_aki"
@@ -91,6 +92,6 @@ RULE = Rule(
     name="K_HIGH",
     family="potassium",
     inputs=frozenset({"k", "hi", "creat"}),
-    judge=at_samples(("k",), _judge),
+    judge=at_samples(("k",), _judge, ahead=BESIDE),
     delivery="now",
 )

@@ -12,6 +12,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import NOTHING_AHEAD
 
 SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH}
 
@@ -61,6 +62,6 @@ RULE = Rule(
     name="K_LOW",
     family="potassium",
     inputs=frozenset({"k", "hi"}),
-    judge=at_samples(("k",), _judge),
+    judge=at_samples(("k",), _judge, ahead=NOTHING_AHEAD),
     delivery="now",
 )

@@ -23,7 +23,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import Walk
+from alerts.stepping import BESIDE, Walk
 from alerts.thresholds import Pack
 
 ANALYTES = ("k", "phos", "ca", "ca_adj", "urate", "creat")
@@ -249,6 +249,6 @@ RULE = Rule(
     name="TLS",
     family="tumour_lysis",
     inputs=frozenset({*ANALYTES, "alb", "hi"}),
-    judge=Walk(ANALYTES, _step, _Known()),
+    judge=Walk(ANALYTES, _step, _Known(), ahead=2 * BESIDE),
     delivery="now",
 )

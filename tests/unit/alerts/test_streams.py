@@ -250,6 +250,13 @@ def test_a_chain_that_found_its_partner_is_no_longer_missing_one() -> None:
     check([first, [lonely], [result("flck", "900", hours(730), specimen="S", method="B")]])
 
 
+def test_a_haemolysis_index_reaches_the_potassium_of_its_specimen_whenever_it_is_said_to_be_taken() -> None:
+    potassium = result("k", "6.7", hours(0), specimen="S")
+    for hour in (30, 2000):
+        check([[potassium], [result("k", "6.7", hours(1000))], [result("hi", "6", hours(hour), specimen="S")]])
+        check([[potassium], [result("hi", "6", hours(hour), specimen="S")]])
+
+
 def test_one_specimen_measured_twice_counts_once() -> None:
     first = [result("mspike", value, hours(n * 700), specimen=f"S{n}") for n, value in enumerate(("8", "8", "14"))]
     again = [result("mspike", "20", hours(n * 700 + 26), specimen=f"S{n}") for n in range(3)]
