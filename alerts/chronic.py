@@ -9,7 +9,7 @@ change anyway (REN_AKI, REN_RISE, REN_DECLINE, HB_DROP, HB_ACUTE) and those on s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
@@ -38,7 +38,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     analyte: str
     value: Decimal
     unit: str
-    since: datetime | None
+    since: date | None
+    """The day from which it is accepted."""
 
 
 def read(entry: Fact) -> Baseline:
@@ -49,7 +50,7 @@ def read(entry: Fact) -> Baseline:
         found = convert(entry.code, entry.value.strip(), entry.unit.strip())
     except (SchemaError, ValueError, InvalidOperation) as error:
         raise ValueError(f"value: {entry.value!r} {entry.unit!r} is no {entry.code}: {error}") from error
-    return Baseline(analyte=entry.code, value=found.value, unit=found.unit, since=entry.start)
+    return Baseline(analyte=entry.code, value=found.value, unit=found.unit, since=entry.began)
 
 
 def accepted(context: Context, analyte: str, at: datetime) -> Baseline | None:
@@ -127,7 +128,7 @@ def _moved(pack: Pack, point: Point, baseline: Baseline, direction: Direction) -
     limit = Limit(
         key=f"steps.{baseline.analyte}", value=bound, operator=">=" if direction == "up" else "<=", source=step.source
     )
-    since = f" from {baseline.since:%Y-%m-%d}" if baseline.since else ""
+    since = f" from {baseline.since.isoformat()}" if baseline.since else ""
     measured = msgspec.structs.replace(
         quantity(point, f"{baseline.analyte}_against_accepted_baseline"),
         method=f"accepted baseline {baseline.value} {baseline.unit}{since}",
@@ -138,6 +139,6 @@ def _moved(pack: Pack, point: Point, baseline: Baseline, direction: Direction) -
 def _marked(judgement: Judgement, baseline: Baseline) -> Judgement:
     """Said with the alert: it stands beside an accepted baseline."""
     facts = judgement.facts | {"accepted_baseline": str(baseline.value)}
-    facts |= {"accepted_from": baseline.since.date().isoformat()} if baseline.since else {}
+    facts |= {"accepted_from": baseline.since.isoformat()} if baseline.since else {}
     flags = tuple(sorted({*judgement.flags, "beyond_accepted_baseline"}))
     return msgspec.structs.replace(judgement, flags=flags, facts=facts)

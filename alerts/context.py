@@ -22,6 +22,13 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     note: str = ""
 
+    @property
+    def began(self) -> date | None:
+        """The day it began: the day that was said, whatever the zone, else that of the time in UTC."""
+        if self.start is None:
+            return None
+        return (self.start + (self.begun_by - self.start) / 2 if self.begun_by else self.start).date()
+
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """All facts of one patient; an empty context means that nothing is known."""

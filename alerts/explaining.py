@@ -5,6 +5,8 @@ As data for pages and the API, and as sentences in both languages.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ from alerts.counterfactual import Without, as_operator, leaves, what_would_stop
 from alerts.delta_checks import CHECKS
 from alerts.logic import Truth
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
-from alerts.wording.figures import compared, measured
+from alerts.wording.figures import compared, measured, moment
 from alerts.wording.sms import sms
 
 PARTS = (
@@ -58,7 +60,7 @@ def sentences(alert: AlertState, language: Language) -> list[str]:
     """To be read: conditions in reading order, what it rests on, what is unknown, what would have stopped it."""
     words = catalogue(language)
     lines = list(dict.fromkeys(_sentence(leaf, language) for leaf in leaves(alert.reasons)))
-    lines += _suspicion(alert, language) + _notes(alert, language)
+    lines += _accepted(alert, language) + _suspicion(alert, language) + _notes(alert, language)
     lines.append(words.count("based_on", len(alert.results)))
     unknown = _unknown(alert.reasons)
     if unknown:
@@ -71,6 +73,18 @@ def _no_single(reasons: Node) -> str:
     """Why nothing is offered: two numbers of one blood sample are both beyond their limits, or none decides."""
     crossed = {leaf.name for leaf in leaves(reasons) if leaf.kind == "compare" and leaf.truth is Truth.TRUE}
     return "without_several" if len(crossed) > 1 else "without_nothing_single"
+
+
+def _accepted(alert: AlertState, language: Language) -> list[str]:
+    """The chronic baseline that a clinician accepted, where the alert stands beside one."""
+    value, since = alert.facts.get("accepted_baseline", ""), alert.facts.get("accepted_from", "")
+    if not value:
+        return []
+    words, shown = catalogue(language), measured(Decimal(value), alert.unit, language, exact=True)
+    if not since:
+        return [words.text("accepted", value=shown)]
+    day = moment(datetime.fromisoformat(since).replace(tzinfo=UTC), 0, language, date_only=True)
+    return [words.text("accepted_since", value=shown, day=day)]
 
 
 def _suspicion(alert: AlertState, language: Language) -> list[str]:

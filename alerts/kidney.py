@@ -124,7 +124,7 @@ def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
     """On dialysis the answer is no; of a minor nobody can say, up to the highest stage."""
     minor, dialysis = why == "not_adult", _dialysis(view, point.at)
     node = fact(f"no_staging_{why}", Truth.INDETERMINATE if minor else Truth.FALSE, (point.result.result_id,))
-    since = f"dialysis from {dialysis.start:%Y-%m-%d}" if dialysis and dialysis.start else why
+    since = f"dialysis from {dialysis.began.isoformat()}" if dialysis and dialysis.began else why
     return Aki(
         at=point.at, slot=point.result.slot, suppressed=why, flags=point.flags,
         possible_stage=max(STAGES) if minor else 0, node=msgspec.structs.replace(node, method=since),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,9 @@ from alerts.rule import Rule, View
 from alerts.rules import hb_halo, hb_imwg, k_high, k_low, neut_low, plt_low, ren_aki, ren_halo
 from alerts.series import Series
 from alerts.thresholds import default_pack
-from tests.unit.alerts.made import at, lab, patient
+from schemas.patient_event import ContextEntry
+from services.ledger.context import build, rank
+from tests.unit.alerts.made import START, at, lab, patient
 
 PACK = default_pack()
 
@@ -159,3 +162,14 @@ def test_a_worse_value_is_never_less_severe_beside_a_baseline(base: Decimal, one
 
 def _leaves(node: Node) -> list[Node]:
     return [leaf for child in node.children for leaf in _leaves(child)] if node.children else [node]
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Europe/Ljubljana", "2026-03-01"), ("America/Chicago", "2026-03-01")])
+def test_the_day_that_is_named_is_the_day_that_was_said(zone: str, day: str) -> None:
+    said = ContextEntry(kind="chronic_baseline", from_="2026-03-01", code="creat", value="220", unit="umol/L")
+    facts = build([(rank(START, "e"), 0, said)], {}, ZoneInfo(zone)).facts
+    alert = asked(ren_halo.RULE, [lab("creat", "250", 24)], *facts)[0]
+    assert alert.facts["accepted_from"] == day
+    told = explain(alert)["sentences"]
+    assert any(line.startswith("Accepted baseline: 220") and "1 Mar" in line for line in told["en"])
+    assert any(line.startswith("Sprejeto izhodišče: 220") and "1. 3." in line for line in told["sl"])
