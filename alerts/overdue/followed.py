@@ -3,7 +3,8 @@
 Described is a patient of whom one of `DESCRIBES` holds at that moment. Without any of them there is no overdue test:
 nobody said that this person has myeloma, and no schedule is invented. The interval is, in this order:
 
-1. `monitoring_interval` in days, where it is a whole number above 0 (anything else is no interval and is passed over);
+1. `monitoring_interval` in days, where it is a whole number above 0 (anything else is refused at the door, and passed
+   over where it came another way);
 2. 61 d on treatment or in response assessment [S], by `state`; without a `state`, while a line or a drug is in force
    (flag `state_assumed`);
 3. 91 d otherwise: smouldering, off treatment or not known (three months [S]; NICE [R:49], ESMO [R:50]).
@@ -24,6 +25,7 @@ from alerts.thresholds import Pack
 from alerts.watching import WORDS, gate
 
 DESCRIBES = ("state", "monitoring_interval", "patient_type", "isotype", "line_start", "drug")
+DAY_WORDS = frozenset({"", "d", "day", "days", "dan", "dni"})
 TREATED = frozenset({"on_treatment", "response_assessment"})
 _READ = frozenset({*DESCRIBES, *WORDS})
 _INSTANT = timedelta(microseconds=1)
@@ -41,7 +43,7 @@ def schedule(pack: Pack, context: Context, at: datetime) -> Schedule | None:
     """The interval that holds at `at`; None for a patient who is not described or no longer followed."""
     if stopped(context, at) or not any(context.active(kind, at) for kind in DESCRIBES):
         return None
-    entered = [days for fact in context.active("monitoring_interval", at) if (days := _whole(fact))]
+    entered = [days for fact in context.active("monitoring_interval", at) if (days := interval_of(fact))]
     if entered:
         return Schedule(days=entered[-1])
     states = [_word(fact) for fact in context.active("state", at)]
@@ -81,6 +83,8 @@ def _word(fact: Fact) -> str:
     return (fact.code or fact.value).strip().casefold()
 
 
-def _whole(fact: Fact) -> int:
+def interval_of(fact: Fact) -> int:
+    """The days of a `monitoring_interval`; 0 where it names no whole number of days."""
     text = (fact.value or fact.code).strip()
-    return int(text) if text.isascii() and text.isdigit() else 0
+    in_days = fact.unit.strip().casefold() in DAY_WORDS
+    return int(text) if in_days and text.isascii() and text.isdigit() else 0

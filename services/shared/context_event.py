@@ -13,6 +13,7 @@ import msgspec
 
 from alerts import chronic
 from alerts.context import Fact
+from alerts.overdue.followed import interval_of
 from alerts.watching import WORDS, word
 from schemas.identity import event_id
 from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
@@ -56,6 +57,8 @@ def word_fault(entry: ContextEntry) -> str:
             said = entry.code or entry.value
             return f"value: {said!r} is no word of {entry.kind}; write {', '.join(WORDS[entry.kind])}"
         return "" if entry.from_ else f"from: {entry.kind} needs the time from which it holds"
+    if entry.kind == "monitoring_interval":
+        return _interval_fault(entry)
     if entry.kind == "chronic_baseline":
         try:
             chronic.read(Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit))
@@ -63,6 +66,12 @@ def word_fault(entry: ContextEntry) -> str:
             return str(error)
         return "" if entry.from_ else "from: an accepted baseline needs the time from which it holds"
     return ""
+
+
+def _interval_fault(entry: ContextEntry) -> str:
+    fact = Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit)
+    said = f"{entry.value or entry.code} {entry.unit}".strip()
+    return "" if interval_of(fact) else f"value: {said!r} is no whole number of days above 0"
 
 
 def time_fault(entry: ContextEntry) -> str:

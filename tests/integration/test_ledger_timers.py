@@ -20,7 +20,7 @@ from services.ledger.memory import Memory
 from services.mapping.site import DEFAULT_SITE
 from services.shared import database as databases
 from services.shared.clock import ManualClock
-from tests.real import events
+from tests.real import events, servers
 from tests.real.ledgers import ask, held, lapses, ledger, one
 
 DAY0 = -24 * 200
@@ -261,6 +261,32 @@ async def test_a_connection_that_is_cut_is_made_again(hospital: Hospital) -> Non
     assert await hospital.silence._try_round() == 1
     assert hospital.silence.wrong() == {}
     assert [severity for _, severity, _ in hospital.said()] == ["MEDIUM"]
+
+
+async def test_a_database_that_is_killed_loses_no_timer_and_fires_none_twice(tmp_path: Path) -> None:
+    """The clock says why it stands still, and goes on by itself when the database is back."""
+    with servers.postgres() as server:
+        servers.make_template(server.dsn())
+        with servers.cloned_database(server.dsn()) as database:
+            hospital = Hospital(database, tmp_path)
+            await hospital.take(m_protein(1, 0), known(1))
+            await hospital.until(75)
+            await hospital.take(events.heartbeat(0, day(122)))
+            hospital.wall.set(day(122))
+            ticking = asyncio.create_task(hospital.silence.run())
+            server.kill()
+            await asyncio.sleep(1.5)
+            assert "database" in hospital.silence.wrong()
+            server.start()  # in this thread: the server ends with the thread that started it
+            for _ in range(200):
+                if hospital.silence.wrong() == {} and hospital.waiting() == []:
+                    break
+                await asyncio.sleep(0.1)
+            ticking.cancel()
+            assert hospital.said() == [("STALE_OVERDUE", "HIGH", "active")]
+            assert one(database, "SELECT count(*) FROM alert_event") == 3
+            assert await hospital.differences() == []
+            await hospital.close()
 
 
 async def test_a_timer_that_cannot_be_fired_holds_nobody_back_and_is_told(

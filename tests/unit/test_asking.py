@@ -92,7 +92,7 @@ class Person:
         )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(stories())
 def test_the_quick_way_equals_the_plain_way_after_every_step(story: list[Step]) -> None:
     person = Person()
@@ -104,7 +104,7 @@ def test_the_quick_way_equals_the_plain_way_after_every_step(story: list[Step]) 
         assert person.stored.next_due == next_due(person.plain())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(stories())
 def test_nothing_changes_before_the_next_due_time_and_something_does_then(story: list[Step]) -> None:
     person = Person()
@@ -122,7 +122,7 @@ def test_nothing_changes_before_the_next_due_time_and_something_does_then(story:
     assert evaluate(person.plain(due), derived=False).alerts != before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(stories())
 def test_timers_fired_in_turn_end_where_one_look_at_the_end_does(story: list[Step]) -> None:
     """Each due time in turn, as the clock fires them, or everything at once: the same alerts."""

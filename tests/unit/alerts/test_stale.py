@@ -73,6 +73,7 @@ def test_of_a_patient_nobody_described_no_late_test_is_invented(facts: tuple[Fac
         ((fact("monitoring_interval", code="30"),), 30, False),
         ((fact("monitoring_interval", value="monthly"), ON_TREATMENT), 61, False),
         ((fact("monitoring_interval", value="0"), ON_TREATMENT), 61, False),
+        ((fact("monitoring_interval", value="8", unit="wk"), ON_TREATMENT), 61, False),
         ((fact("monitoring_interval", value="-30"), ON_TREATMENT), 61, False),
     ],
 )

@@ -17,6 +17,8 @@ def entry(kind: str, value: str = "", start: str = "2026-03-01", **more: str) ->
     entry("care", "palliative_no_bloods"), entry("care", "active"), entry("deceased"), entry("deceased", "no"),
     entry("chronic_baseline", "220", code="creat", unit="umol/L"),
     entry("chronic_baseline", "8,5", code="hb", unit="g/dL"), entry("dialysis"), entry("dialysis", "", ""),
+    entry("monitoring_interval", "61", ""), entry("monitoring_interval", "28", unit="d"),
+    entry("monitoring_interval", "", code="91"),
 ])  # fmt: skip
 def test_what_is_right_passes(right: ContextEntry) -> None:
     assert fault(right) == ""
@@ -32,6 +34,8 @@ def test_what_is_right_passes(right: ContextEntry) -> None:
     (entry("chronic_baseline", "abc", code="creat", unit="umol/L"), "abc"),
     (entry("chronic_baseline", "220", "", code="creat", unit="umol/L"), "needs the time"),
     (entry("deceased", "", "2026-13-01"), "is no time"),
+    *((entry("monitoring_interval", value, unit=unit), "no whole number of days above 0") for value, unit in (
+        ("monthly", ""), ("0", ""), ("-7", "d"), ("8", "wk"), ("30.5", "d"), ("", ""))),
 ])  # fmt: skip
 def test_what_is_wrong_is_said_in_words(wrong: ContextEntry, said: str) -> None:
     assert said in fault(wrong)
