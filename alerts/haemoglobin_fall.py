@@ -77,7 +77,6 @@ def _judge(view: View, kind: Fall, point: Point, held: Interval | None) -> tuple
 
 
 def _facts(view: View, point: Point, before: Interval) -> dict[str, str]:
-    known = before.exact
-    drop = None if known is None or point.result.value is None else known - point.result.value
-    numbers = {} if known is None or drop is None else {"reference": str(known), "fall": str(drop)}
+    known, now = before.exact, point.interval.exact
+    numbers = {} if known is None or now is None else {"reference": str(known), "fall": str(known - now)}
     return numbers | facts(view, point.at)

@@ -100,3 +100,17 @@ def test_a_fall_to_a_bound_has_no_numbers_in_its_text() -> None:
         "FALSE", "no_haemoglobin_in_the_prior_90_days", "FALSE",
     )  # fmt: skip
     assert said.node.results
+
+
+def test_a_bound_that_fell_has_no_numbers_either() -> None:
+    (bound,) = judge(hb_drop.RULE, points("hb", "0:130 24:<100")).alerts
+    assert ("reference" in bound.facts, "fall" in bound.facts) == (False, False)
+
+
+@pytest.mark.parametrize(("baseline", "told"), [("106", False), ("113", False), ("114", True)])
+def test_far_below_the_lower_limit_gives_way_to_an_accepted_baseline_unless_it_fell_from_it(
+    baseline: str, told: bool
+) -> None:
+    known = context(fact("chronic_baseline", hours(0), code="hb", value=baseline, unit="g/L"))
+    found = judge(hb_imwg.RULE, result("hb", "104", hours(24), reference=("135", "155")), context=known).alerts
+    assert bool(found) is told
