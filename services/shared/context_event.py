@@ -59,13 +59,15 @@ def word_fault(entry: ContextEntry) -> str:
         return "" if entry.from_ else f"from: {entry.kind} needs the time from which it holds"
     if entry.kind == "monitoring_interval":
         return _interval_fault(entry)
-    if entry.kind == "chronic_baseline":
-        try:
-            chronic.read(Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit))
-        except ValueError as error:
-            return str(error)
-        return "" if entry.from_ else "from: an accepted baseline needs the time from which it holds"
-    return ""
+    return _baseline_fault(entry) if entry.kind == "chronic_baseline" else ""
+
+
+def _baseline_fault(entry: ContextEntry) -> str:
+    try:
+        chronic.read(Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit))
+    except ValueError as error:
+        return str(error)
+    return "" if entry.from_ else "from: an accepted baseline needs the time from which it holds"
 
 
 def _interval_fault(entry: ContextEntry) -> str:
