@@ -30,6 +30,7 @@ from alerts.series import Point
 
 _at = attrgetter("at")
 ANALYTES = ("sife", "uife", "mspike", "umprot")
+_FIXATION = {"mspike": "sife", "umprot": "uife"}
 _LOQ = {"mspike": "response.serum_loq", "umprot": "response.urine_loq"}
 
 
@@ -104,23 +105,27 @@ def _urine_fixation(_: View, clone: Bands, point: Point) -> Sign:
 
 def _serum_m(view: View, clone: Bands, point: Point) -> Sign:
     """By the immunofixation of the draw; without one, a faint band under an antibody is left open."""
-    seen = _shown(view, point)
+    name, seen = "serum_electrophoresis_positive_again", _shown(view, point)
     fixation = _beside(view, "sife", point)
     if seen is Truth.FALSE:
-        return _sign("serum_electrophoresis_positive_again", point, seen)
-    if fixation is not None:
+        return _sign(name, point, seen)
+    if fixation is not None and _usable(fixation):
         of_band = _serum_fixation(view, clone, fixation)
-        truth = of_band.truth if of_band.truth is not Truth.TRUE else seen
-        return _sign("serum_electrophoresis_positive_again", point, truth, of_band.interference)
+        return _sign(name, point, of_band.truth if of_band.truth is not Truth.TRUE else seen, of_band.interference)
     given, limit = exposure(view, point.at), view.pack.limit("antibody.serum")
-    faint = point.interval.test(limit.operator, limit.value) is not Truth.FALSE
-    open_ = given == "yes" and faint
+    open_ = given == "yes" and point.interval.test(limit.operator, limit.value) is not Truth.FALSE
     unknown = Interference.POSSIBLE if open_ else Interference.UNKNOWN if given == "unknown" else None
-    return _sign("serum_electrophoresis_positive_again", point, Truth.INDETERMINATE if open_ else seen, unknown)
+    return _sign(name, point, Truth.INDETERMINATE if open_ else seen, unknown)
 
 
-def _urine_m(view: View, _: Bands, point: Point) -> Sign:
-    return _sign("urine_electrophoresis_positive_again", point, _shown(view, point))
+def _urine_m(view: View, clone: Bands, point: Point) -> Sign:
+    """By the immunofixation of the draw, where there is one."""
+    name, seen = "urine_electrophoresis_positive_again", _shown(view, point)
+    fixation = _beside(view, "uife", point)
+    if seen is Truth.FALSE or fixation is None or not _usable(fixation):
+        return _sign(name, point, seen)
+    of_band = _urine_fixation(view, clone, fixation)
+    return _sign(name, point, of_band.truth if of_band.truth is not Truth.TRUE else seen, of_band.interference)
 
 
 _SIGNS: dict[str, Callable[[View, Bands, Point], Sign]] = {
@@ -129,10 +134,24 @@ _SIGNS: dict[str, Callable[[View, Bands, Point], Sign]] = {
 
 
 def _shown(view: View, point: Point) -> Truth:
-    """Anything on electrophoresis: a number or trace above zero; a bound above the limit of quantification is open."""
+    """Anything on electrophoresis: a number or trace above zero; a bound above the limit of quantification is open.
+
+    What stood beside the last negative immunofixation is the patient's background, and not again.
+    """
+    background = _background(view, point)
     if nothing(view.pack, point.interval, _LOQ[point.result.analyte]):
         return Truth.FALSE
+    if background is not None and point.interval.high is not None and point.interval.high <= background:
+        return Truth.FALSE
     return point.interval.test(">", Decimal(0))
+
+
+def _background(view: View, point: Point) -> Decimal | None:
+    """The number beside the last negative immunofixation taken before; None when it had none."""
+    own = _FIXATION[point.result.analyte]
+    negative = next((p for p in view.series.last_before(own, point.at) if p.result.coded == "negative"), None)
+    beside = _beside(view, point.result.analyte, negative) if negative else None
+    return beside.interval.exact if beside is not None and beside.at < point.at else None
 
 
 def _beside(view: View, analyte: str, point: Point) -> Point | None:

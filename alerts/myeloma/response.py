@@ -77,14 +77,18 @@ def _favourable(pack: Pack, seen: Assessment) -> Category:
 
 
 def _complete_response(pack: Pack, seen: Assessment) -> bool:
-    """Both immunofixations negative as far as known, at least one known, and no M measured beside them."""
+    """Both immunofixations negative as far as known, at least one known, and no measurable M that contradicts them."""
     fixations = {seen.serum_ife, seen.urine_ife}
     if "positive" in fixations or "negative" not in fixations:
         return False
     if seen.kind is PatientType.FLC_ONLY:
         return seen.normal_ratio is not False
-    serum = seen.serum is None or nothing(pack, seen.serum, "response.serum_loq")
-    return serum and (seen.urine is None or nothing(pack, seen.urine, "response.urine_loq"))
+    return not (_reaches(pack, seen.serum, "serum") or _reaches(pack, seen.urine, "urine"))
+
+
+def _reaches(pack: Pack, value: Interval | None, component: str) -> bool:
+    limit = pack.limit(f"relapse.measurable_{component}")
+    return value is not None and value.test(limit.operator, limit.value) is Truth.TRUE
 
 
 def _immunofixation_only(pack: Pack, seen: Assessment) -> bool:

@@ -120,6 +120,28 @@ def test_electrophoresis_positive_again(m: str, facts: tuple[Fact, ...], alerts:
     assert (len(outcome.alerts), bool(outcome.undetermined)) == (alerts, open_)
 
 
+def test_what_was_there_in_the_complete_response_is_not_positive_again() -> None:
+    """0.8 g/L that no immunofixation finds is the patient's own background; more than that is a sign."""
+    known = context(*CLONE, NO_ANTIBODY)
+    base = [r for r in _response() if r.analyte != "mspike"] + series("mspike", "0:40 28:0.8 56:0.8")
+
+    def levels(text: str) -> list[str]:
+        outcome = evaluate(view(base, series("mspike", text), context=known), (cr_lost.RULE,))
+        return [alert.level for alert in outcome.alerts]
+
+    assert levels("84:0.8 112:0.7") == []
+    assert levels("84:0.9") == ["CR_LOST_POSSIBLE"]
+
+
+def test_an_unclear_immunofixation_says_nothing_of_the_number_beside_it() -> None:
+    assert _levels(_ife(84, "indeterminate"), *series("mspike", "84:0.8")) == ["CR_LOST_POSSIBLE INFO active"]
+
+
+def test_urine_electrophoresis_goes_by_its_own_immunofixation() -> None:
+    assert _levels(*series("umprot", "84:60")) == ["CR_LOST_POSSIBLE INFO active"]
+    assert _levels(*series("umprot", "84:60"), _ife(84, "negative", "uife")) == []
+
+
 def test_a_negative_immunofixation_of_the_draw_outweighs_a_faint_number() -> None:
     assert _levels(_ife(84, "negative"), *series("mspike", "84:0.8")) == []
 

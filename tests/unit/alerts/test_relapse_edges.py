@@ -120,6 +120,24 @@ def test_missing_urine_that_was_measurable_costs_one_category() -> None:
     assert category(default_pack(), seen) is Category.MR
 
 
+@pytest.mark.parametrize(
+    ("serum", "urine", "expected"),
+    [
+        ("0.6", "0", Category.CR_LAB),  # what immunofixation does not find is no clone
+        ("1.4", "30", Category.CR_LAB),
+        ("9.9", "199", Category.CR_LAB),
+        ("10", "0", Category.PR),  # a measurable M beside a negative immunofixation contradicts it
+        ("0.6", "200", Category.SD),
+    ],
+)
+def test_negative_immunofixations_make_a_complete_response(serum: str, urine: str, expected: Category) -> None:
+    seen = Assessment(
+        kind=PatientType.SERUM, serum=_exactly(serum), serum_baseline=_exactly("40"), urine=_exactly(urine),
+        serum_ife="negative", urine_ife="negative",
+    )  # fmt: skip
+    assert category(default_pack(), seen) is expected
+
+
 def test_a_pack_may_drop_the_minimal_response() -> None:
     seen = Assessment(kind=PatientType.SERUM, serum=_exactly("28"), serum_baseline=_exactly("40"), urine=_exactly("0"))
     pack = default_pack()
