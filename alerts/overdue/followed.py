@@ -5,8 +5,8 @@ nobody said that this person has myeloma, and no schedule is invented. The inter
 
 1. `monitoring_interval` in days, where it is a whole number above 0 (anything else is refused at the door, and passed
    over where it came another way);
-2. 61 d on treatment or in response assessment [S], by `state`; without a `state`, while a line or a drug is in force
-   (flag `state_assumed`);
+2. 61 d on treatment or in response assessment [S], by `state`; without a `state`, while a line of therapy is in force
+   (flag `state_assumed`; a drug alone says nothing, it may be for anything);
 3. 91 d otherwise: smouldering, off treatment or not known (three months [S]; NICE [R:49], ESMO [R:50]).
 
 Death, care without blood tests, a move, a refusal and the end of enrolment stop the count while they hold
@@ -24,7 +24,7 @@ from alerts.context import Context, Fact
 from alerts.thresholds import Pack
 from alerts.watching import WORDS, gate
 
-DESCRIBES = ("state", "monitoring_interval", "patient_type", "isotype", "line_start", "drug")
+DESCRIBES = ("state", "monitoring_interval", "patient_type", "isotype", "line_start")
 DAY_WORDS = frozenset({"", "d", "day", "days", "dan", "dni"})
 TREATED = frozenset({"on_treatment", "response_assessment"})
 _READ = frozenset({*DESCRIBES, *WORDS})
@@ -36,7 +36,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     days: int
     assumed: bool = False
-    """Nobody entered the state: a line or drug in force stands for treatment."""
+    """Nobody entered the state: a line of therapy in force stands for treatment."""
 
 
 def schedule(pack: Pack, context: Context, at: datetime) -> Schedule | None:
@@ -47,7 +47,7 @@ def schedule(pack: Pack, context: Context, at: datetime) -> Schedule | None:
     if entered:
         return Schedule(days=entered[-1])
     states = [_word(fact) for fact in context.active("state", at)]
-    on_treatment = states[-1] in TREATED if states else _in_force(context, at)
+    on_treatment = states[-1] in TREATED if states else bool(context.active("line_start", at))
     key = "stale.treated_days" if on_treatment else "stale.other_days"
     return Schedule(days=int(pack[key]), assumed=on_treatment and not states)
 
@@ -73,10 +73,6 @@ def intervals(pack: Pack, context: Context, moments: Iterable[datetime]) -> set[
     """Every interval that holds at one of the moments."""
     found = (schedule(pack, context, moment) for moment in moments)
     return {one.days for one in found if one is not None}
-
-
-def _in_force(context: Context, at: datetime) -> bool:
-    return bool(context.active("line_start", at) or context.active("drug", at))
 
 
 def _word(fact: Fact) -> str:

@@ -49,7 +49,9 @@ def _with_the_others(seen: View) -> View:
 # ------------------------------------------------------------------------------------------------- who is followed
 
 
-@pytest.mark.parametrize("facts", [(), (fact("enrolment", code="enrolled"),), (fact("sex", code="F"),)])
+@pytest.mark.parametrize(
+    "facts", [(), (fact("enrolment", code="enrolled"),), (fact("sex", code="F"),), (fact("drug", code="x"),)]
+)
 def test_of_a_patient_nobody_described_no_late_test_is_invented(facts: tuple[Fact, ...]) -> None:
     assert said(M, points("hb", "0:120"), now=1000, facts=facts) == "-"
     assert due(M, now=0, facts=facts) is None
@@ -66,7 +68,7 @@ def test_of_a_patient_nobody_described_no_late_test_is_invented(facts: tuple[Fac
         ((fact("state", code="off_treatment"), fact("line_start", days(-300))), 91, False),
         ((fact("line_start", days(-300)),), 61, True),
         ((fact("line_start", days(-300), days(-100)), SERUM), 91, False),
-        ((fact("drug", days(-300), code="lenalidomide"),), 61, True),
+        ((fact("drug", days(-300), code="zoledronate"), SERUM), 91, False),
         ((SERUM,), 91, False),
         ((fact("isotype", code="IgG-kappa"),), 91, False),
         ((fact("monitoring_interval", value="30"), ON_TREATMENT), 30, False),
