@@ -93,14 +93,18 @@ class Teller:
         return gate(person.context, self.watched, now, alert.state.sampled_at)
 
     def tell_withheld(self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules) -> None:
-        """What was not told while the patient was not watched, now: what holds to everyone, an end to who was told."""
+        """What was not told while the patient was not watched, now: what holds to everyone, an end to who was told.
+
+        Of a rule that is switched off it waits on.
+        """
         ended = not alert.holds
         decision = (
             Decision(send=True, reason="retracted", only_told=True)
             if ended
             else Decision(send=True, reason="now_watched")
         )
-        decision = unless_stopped(decision, alert.state.rule, self.standing, "")
+        if not unless_stopped(decision, alert.state.rule, self.standing, "").send:
+            return
         change = Change(
             kind="retracted" if ended else "updated", alert_id=alert.alert_id, before=alert, after=alert.state
         )
@@ -169,7 +173,7 @@ def _withheld(alert: StoredAlert, decision: Decision, writes: Writes) -> StoredA
     """Remembered until somebody hears of it."""
     if decision.send:
         writes.closings.told(alert.alert_id)
-    settled = decision.send or decision.reason == "held_specimen"
+    settled = decision.send or decision.reason in ("held_specimen", "draft_pack")
     reason = "" if settled else decision.reason if decision.reason in GATES else alert.withheld
     return alert if reason == alert.withheld else msgspec.structs.replace(alert, withheld=reason)
 

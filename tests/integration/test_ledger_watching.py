@@ -22,6 +22,7 @@ from services.cli.app import halo
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
 from services.reading.hl7v2 import read
+from services.shared.settings import Settings
 from tests.real import events
 from tests.real.ledgers import ask, lapses, ledger, one, settings, stream
 
@@ -377,3 +378,35 @@ async def test_a_message_that_says_the_patient_died_stops_what_waits(database: s
     await feed.close()
     assert ask(database, "SELECT change, reason FROM delivery WHERE status = 'queued' AND channel = 'pager'") != []
     assert ask(database, "SELECT kind FROM operations_alert") == [("result_after_death",)]
+
+
+async def test_what_was_withheld_waits_on_while_its_rule_is_off(database: str, tmp_path: Path) -> None:
+    feed = Feed(listed(database, tmp_path))
+    await feed(potassium("6.2"))
+    ask(
+        database,
+        "INSERT INTO rule_switch (rule, until_at, who) VALUES ('K_HIGH', now() + interval '1 hour', 'made up')",
+    )
+    await feed(change(said("enrolment", "enrolled")))
+    for hour in (5, 6):
+        await feed(events.report(1, {"hb": "130"}, hours=hour))
+    assert (told(database), ask(database, "SELECT version, withheld FROM alert")) == ([], [(1, "not_enrolled")])
+    ask(database, "INSERT INTO rule_switch (rule, until_at, who) VALUES ('K_HIGH', NULL, 'made up')")
+    await feed(events.report(1, {"hb": "131"}, hours=7))
+    await feed.close()
+    assert told(database) == [(2, "updated", "now_watched", "queued", "")]
+
+
+async def test_of_a_draft_nobody_but_test_recipients_hears_and_it_is_tried_once(database: str, tmp_path: Path) -> None:
+    store = listed(database, tmp_path)
+    await store.close()
+    channels = tmp_path / "channels.toml"
+    channels.write_text(channels.read_text().replace("test = true", "test = false"))
+    site = Settings(database=database, data_dir=tmp_path, channels=channels, site=tmp_path / "site.toml")
+    feed = Feed(open_ledger(site, stream()))
+    await feed(potassium("6.2"), change(said("enrolment", "enrolled")))
+    for hour in (5, 6):
+        await feed(events.report(1, {"hb": "130"}, hours=hour))
+    await feed.close()
+    assert (told(database), ask(database, "SELECT version, withheld FROM alert")) == ([], [(2, "")])
+    assert reasons(database) == ["not_enrolled", "draft_pack"]
