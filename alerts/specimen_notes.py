@@ -1,7 +1,7 @@
 """What is known against the specimen an alert rests on: the value is used, and the reader is told (life cycle 4).
 
 Haemolysis, clots, fat, contamination, age, a gel; and EDTA? when potassium, calcium and alkaline phosphatase of one
-draw look like a tube with EDTA. Where haemolysis takes a value out of use (potassium, phosphate, urate) the rules do it.
+draw look like a tube with EDTA. Where haemolysis takes a value out of use (potassium, phosphate, urate) rules do that.
 """
 
 from __future__ import annotations

@@ -163,7 +163,9 @@ async def test_a_clock_that_dies_in_the_middle_leaves_it_to_the_next_one(
     monkeypatch.setattr("services.ledger.retaking._CLOSE", "SELECT 1/0, %s::text[]")
     assert await clock.at(DUE) == 0
     assert one(database, "SELECT count(*) FROM result") == 0, "nothing of a transaction that failed is left"
-    assert ask(database, "SELECT kind, count FROM operations_alert WHERE kind = 'timer_failed'") == [("timer_failed", 1)]
+    assert ask(database, "SELECT kind, count FROM operations_alert WHERE kind = 'timer_failed'") == [
+        ("timer_failed", 1)
+    ]
     monkeypatch.undo()
     assert await clock.at(DUE) == 1
     assert ask(database, "SELECT rule FROM alert") == [("CA_HIGH",)]
