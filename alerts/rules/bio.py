@@ -7,14 +7,17 @@ progression never ends by itself: a correction withdraws it, a clinician closes 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.logic import Truth
-from alerts.myeloma.disease import Disease, taken_up
+from alerts.myeloma.disease import Disease, disease, taken_up
+from alerts.myeloma.doubling import Doubling, doubling
 from alerts.myeloma.flc import unpaired, unpaired_since
 from alerts.myeloma.ladder import Finding, Held, Ladder, Standing
 from alerts.myeloma.notes import facts
@@ -176,6 +179,7 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
     modifiers = _modifiers(view, at)
     level = ladder.level
     quiet = {} if met or organs else {"change": ""}  # a verdict is about the rise over the lowest value
+    speed = _doubling(view, step)
     return Judgement(
         at=at,
         slot=point.result.slot if met or not organs else organs[0].slot,
@@ -187,10 +191,20 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
         analyte=point.result.analyte,
         value=step.reading.headline if step.reading.component != "dflc" else point.result.value,
         unit=point.result.unit,
-        flags=_flags(ladder, point),
+        flags=tuple(sorted({*_flags(ladder, point), *(["rapid"] if speed.rapid is Truth.TRUE else [])})),
         sampled_at=None if met or organs else _decided_at(held),
-        facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at) | quiet,
+        facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at) | quiet | _days(speed),
     )
+
+
+def _doubling(view: View, step: Step) -> Doubling:
+    """Of the last three serum M up to the sample; of nothing else it is defined (relapse 6)."""
+    found = disease(view).serum if step.reading.component == "serum" else ()
+    return doubling(view.pack, found[: bisect_right(found, step.reading.at, key=attrgetter("at"))])
+
+
+def _days(speed: Doubling) -> dict[str, str]:
+    return {} if speed.days is None else {"doubling_days": str(speed.days)}
 
 
 def _decided_at(held: Held) -> datetime:

@@ -40,6 +40,16 @@ def test_facts_name_the_nadir_its_day_and_the_first_sample_of_progression() -> N
     assert alert.facts["possible_basis"] == "confirmed_nadir"
 
 
+@pytest.mark.parametrize(("story", "days_", "rapid"), [
+    ("0:40 28:8 56:8 84:13.1 112:16", "56.0", True),
+    ("0:40 28:8 240:8 480:13.2 720:14", "594.5", False),
+    ("0:8 28:14", "", False),  # two values make no line
+])  # fmt: skip
+def test_the_doubling_time_stands_on_the_alert(story: str, days_: str, rapid: bool) -> None:
+    (alert,) = bio_alerts(serum(story))
+    assert (alert.facts.get("doubling_days", ""), "rapid" in alert.flags) == (days_, rapid)
+
+
 def test_the_grades_carry_the_days_of_their_samples() -> None:
     (alert,) = bio_alerts(serum(STORY))
     assert (day(alert.opened_at), day(alert.regraded_at)) == ("84", "112")
