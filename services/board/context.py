@@ -34,7 +34,7 @@ class Board:
         self.live = live
         self.sender = sender
         self.realm = realm
-        self.trends = TrendReader()
+        self.trends = TrendReader(lambda: live.rules.pack)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:

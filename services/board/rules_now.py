@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from alerts.thresholds import default_pack, load
+from alerts.thresholds import Pack, default_pack, load
 from services.shared import rule_pack
 from services.shared.log import logger
 from services.shared.rule_pack import DRAFT, Off, Standing
+
+_packs: dict[str, Pack] = {}
+"""Packs that were in force since this process began, by the hash of their numbers; a handful in a lifetime."""
 
 
 class RulesNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +26,11 @@ class RulesNow(msgspec.Struct, frozen=True, kw_only=True):
     mark: str
     """Their fingerprint."""
     standing: Standing = DRAFT
+
+    @property
+    def pack(self) -> Pack:
+        """The numbers in force."""
+        return _packs.get(self.hash) or default_pack()
 
     @property
     def draft(self) -> bool:
@@ -55,10 +63,10 @@ async def look(conn: AsyncConnection[Any], before: RulesNow) -> RulesNow:
         return msgspec.structs.replace(before, standing=found)
     try:
         content, found = await rule_pack.read_in_force(conn)
-        version = load(content).version
+        pack = _packs[rule_pack.hash_of(content)] = load(content)
     except (LookupError, ValueError) as error:
         logger.error("rules.unreadable", error=f"{type(error).__name__}: {error}")
         return msgspec.structs.replace(before, standing=msgspec.structs.replace(found, approval=None))
     return RulesNow(
-        version=version, hash=rule_pack.hash_of(content), mark=rule_pack.fingerprint(content), standing=found
+        version=pack.version, hash=rule_pack.hash_of(content), mark=rule_pack.fingerprint(content), standing=found
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from alerts.derived import derive
 from alerts.result import Result
 from alerts.rule import View
 from alerts.series import Point, Series
-from alerts.thresholds import default_pack
+from alerts.thresholds import Pack, default_pack
 from services.board.reading import patients
 from services.board.records import Dot, PatientRow, Trend
 from services.shared.log import logger
@@ -30,19 +30,24 @@ Trends = dict[str, Trend]
 
 
 class TrendReader:
-    """Reads what is new, remembers the rest by the patient's series version."""
+    """Reads what is new, remembers the rest by the patient's series version; `pack` names the rules in force."""
 
-    def __init__(self) -> None:
+    def __init__(self, pack: Callable[[], Pack] = default_pack) -> None:
+        self._pack, self._used = pack, pack()
         self._kept: OrderedDict[int, tuple[int, Trends]] = OrderedDict()
 
     async def read(self, conn: AsyncConnection[Any], rows: Sequence[PatientRow]) -> dict[int, Trends]:
         """Trends of each patient by analyte."""
+        used = self._pack()
+        if used is not self._used:
+            self._kept.clear()
+            self._used = used
         kept = {row.id: self._kept.get(row.id, (-1, {})) for row in rows}
         stale = [row for row in rows if kept[row.id][0] != row.series_version]
         made = {row.id: kept[row.id][1] for row in rows}
         if stale:
             found = await _results(conn, [row.id for row in stale])
-            fresh = await asyncio.to_thread(lambda: {row.id: trends(found[row.id], row) for row in stale})
+            fresh = await asyncio.to_thread(lambda: {row.id: trends(found[row.id], row, used) for row in stale})
             made |= fresh  # worked out beside the loop, so that pings go on while a whole hospital is read
             self._keep({row.id: (row.series_version, fresh[row.id]) for row in stale})
         return made
@@ -64,11 +69,11 @@ async def _results(conn: AsyncConnection[Any], roots: list[int]) -> dict[int, li
     return found
 
 
-def trends(results: Iterable[Result], row: PatientRow) -> Trends:
-    """Every analyte with a number, and what is derived; winners only, as the rules see them."""
+def trends(results: Iterable[Result], row: PatientRow, pack: Pack) -> Trends:
+    """Every analyte with a number, and what is derived; winners only, as the rules of `pack` see them."""
     series = Series().merge(results)
     found = {analyte: _measured(analyte, series.points(analyte)) for analyte in sorted(series.analytes)}
-    found["adjusted_calcium"] = _derived(_derive(series, row))
+    found["adjusted_calcium"] = _derived(_derive(series, row, pack))
     return {name: trend for name, trend in found.items() if trend is not None}
 
 
@@ -90,12 +95,12 @@ def _dot(point: Point) -> Dot:
     )  # fmt: skip
 
 
-def _derive(series: Series, row: PatientRow) -> list[Derived]:
+def _derive(series: Series, row: PatientRow, pack: Pack) -> list[Derived]:
     """Only values that need no context are taken from here, so an empty one is given.
 
     One that cannot be worked out must not take the ward's page down: the ledger has marked the patient incomplete.
     """
-    view = View(patient=row.public_id, series=series, context=Context(), pack=default_pack(), as_of=datetime.now(UTC))
+    view = View(patient=row.public_id, series=series, context=Context(), pack=pack, as_of=datetime.now(UTC))
     try:
         return [derived for derived in derive(view) if derived.name in ADJUSTED]
     except Exception as error:  # noqa: BLE001 - whatever it is, the measured values must be shown

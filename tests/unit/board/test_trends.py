@@ -9,8 +9,10 @@ import pytest
 
 from alerts.logic import Interval
 from alerts.result import Provenance, Result, Status
+from alerts.thresholds import default_pack, load
 from services.board.reading import trends as reading
 from services.board.records import PatientRow
+from services.shared import rule_pack
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 ROW = PatientRow(
@@ -42,7 +44,7 @@ def result(analyte: str, value: str, day: int, status: Status = Status.FINAL, ve
 def test_adjusted_where_the_newest_draw_has_albumin() -> None:
     """Payne: total + 0.02 x (40 - albumin); the day before borrows the albumin of 24 h later."""
     found = reading.calcium(
-        reading.trends([result("ca", "2.50", 0), result("ca", "2.60", 1), result("alb", "30", 1)], ROW)
+        reading.trends([result("ca", "2.50", 0), result("ca", "2.60", 1), result("alb", "30", 1)], ROW, default_pack())
     )
     assert found is not None
     assert (found.analyte, [dot.value for dot in found.dots]) == (
@@ -53,7 +55,7 @@ def test_adjusted_where_the_newest_draw_has_albumin() -> None:
 
 def test_total_where_the_newest_draw_has_none() -> None:
     found = reading.calcium(
-        reading.trends([result("ca", "2.50", 0), result("alb", "30", 0), result("ca", "2.60", 9)], ROW)
+        reading.trends([result("ca", "2.50", 0), result("alb", "30", 0), result("ca", "2.60", 9)], ROW, default_pack())
     )
     assert found is not None
     assert (found.analyte, [dot.value for dot in found.dots]) == ("ca", [Decimal("2.50"), Decimal("2.60")])
@@ -67,6 +69,7 @@ def test_only_winners_are_drawn() -> None:
             result("ca", "2.6", 1, Status.WRONG_PATIENT),
         ],
         ROW,
+        default_pack(),
     )
     assert [dot.value for dot in made["ca"].dots] == [Decimal("2.40")]
 
@@ -76,4 +79,13 @@ def test_a_broken_derivation_leaves_what_was_measured(monkeypatch: pytest.Monkey
         raise ZeroDivisionError
 
     monkeypatch.setattr(reading, "derive", broken)
-    assert list(reading.trends([result("ca", "2.50", 0), result("alb", "30", 0)], ROW)) == ["alb", "ca"]
+    assert list(reading.trends([result("ca", "2.50", 0), result("alb", "30", 0)], ROW, default_pack())) == ["alb", "ca"]
+
+
+def test_what_is_derived_follows_the_rules_in_force() -> None:
+    """A page must not show another adjusted calcium than the alert beside it."""
+    text = rule_pack.shipped()
+    other = text.replace('per_albumin = { value = "0.02"', 'per_albumin = { value = "0.03"')
+    assert other != text
+    found = reading.trends([result("ca", "2.50", 0), result("alb", "30", 0)], ROW, load(other))
+    assert [dot.value for dot in found["adjusted_calcium"].dots] == [Decimal("2.80")]
