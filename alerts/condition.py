@@ -82,10 +82,15 @@ def fact(name: str, truth: Truth, results: Sequence[str] = ()) -> Node:
 
 def used_results(node: Node) -> tuple[str, ...]:
     """Ids of every result anywhere below `node`, each once, in reading order."""
-    own = dict.fromkeys(node.results)
+    found: dict[str, None] = {}
+    _collect(node, found)
+    return tuple(found)
+
+
+def _collect(node: Node, found: dict[str, None]) -> None:
+    found.update(dict.fromkeys(node.results))
     for child in node.children:
-        own.update(dict.fromkeys(used_results(child)))
-    return tuple(own)
+        _collect(child, found)
 
 
 __all__ = ["Node", "Operator", "Quantity", "all_of", "any_of", "compare", "fact", "graded", "used_results"]

@@ -13,13 +13,15 @@ from alerts.logic import Truth
 from alerts.myeloma.disease import disease
 from alerts.myeloma.flc import Pair, side_of
 from alerts.myeloma.notes import shown as written
-from alerts.myeloma.smouldering import defining_event, smouldering
+from alerts.myeloma.smouldering import defining_event, ever, smouldering
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
 
 
 def judge(view: View) -> list[Judgement]:
     """One judgement a draw of both light chains taken while the patient is smouldering."""
+    if not ever(view):
+        return []
     known, judgements = disease(view), []
     for pair in known.light:
         chain = side_of(view.pack, pair.ratio) or known.chain  # the involved one is what this ratio leans to [R:17]

@@ -21,7 +21,7 @@ from alerts.samples import hours, in_force, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
 from alerts.standing import Watch, any_open, watches
-from alerts.stepping import AHEAD, Walk
+from alerts.stepping import AHEAD, BESIDE, Walk
 
 ANALYTES = ("creat", "flck", "flcl")
 _CHAINS = {"kappa": "flck", "lambda": "flcl"}
@@ -127,6 +127,6 @@ RULE = Rule(
     name="REN_LCCN",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "k", "hi", "flck", "flcl", "sife"}),
-    judge=Walk(ANALYTES, _step, (), _until),
+    judge=Walk(ANALYTES, _step, (), _until, ahead=BESIDE),
     delivery="now",
 )
