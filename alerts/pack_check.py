@@ -17,3 +17,16 @@ def lacking(pack: Pack) -> list[str]:
     return [
         f"{prefix}{key}" for prefix, (wanted, given) in parts.items() for key in sorted(wanted.keys() - given.keys())
     ]
+
+
+_SPANS = frozenset({"h", "d", "a"})
+
+
+def rebound(pack: Pack) -> list[str]:
+    """Spans of time whose bound `pack` shuts or opens: the rules read only their length, so it would not be obeyed."""
+    shipped = default_pack().limits
+    return [
+        f"{key} ({limit.operator} instead of {shipped[key].operator})"
+        for key, limit in pack.limits.items()
+        if key in shipped and limit.unit in _SPANS and limit.operator != shipped[key].operator
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alerts.pack_check import lacking
+from alerts.pack_check import lacking, rebound
 from alerts.thresholds import Pack, default_pack, load
 
 RULES_OPTION = click.option(
@@ -39,4 +39,8 @@ def pack_in(content: str, name: str = "the rule pack in force") -> Pack:
     missing = lacking(pack)
     if missing:
         raise click.ClickException(f"{name} lacks what the rules read: {', '.join(missing)}")
+    changed = rebound(pack)
+    if changed:
+        said = f"{name} changes whether the bound of a span belongs to it, which the rules do not read"
+        raise click.ClickException(f"{said}: {', '.join(changed)}")
     return pack

@@ -35,11 +35,15 @@ def outcome(folder: Path, sections: list[str], tests: list[str], rules: list[str
 
 
 def mutants(said: str, section: str) -> Iterator[tuple[str, str, str]]:
-    """Name, the line as it is and as it becomes. Equations (`[ckd_epi_*]`) are numbers without an operator."""
+    """Name, the line as it is and as it becomes. Equations (`[ckd_epi_*]`) have no operator.
+
+    Whether the bound of a span belongs to it stands in the code; a pack cannot change that (`alerts.pack_check`).
+    """
     for line in _block(said, section).splitlines():
         if entry := re.match(r'(\w+) = \{ value = "([^"]+)"(?:, operator = "([<>=]+)")?', line):
             key, value, operator = entry.groups()
-            for what, old, new in _changes(value, operator or ""):
+            spanned = re.search(r'unit = "(h|d|a)"', line) is not None
+            for what, old, new in _changes(value, "" if spanned else operator or ""):
                 yield f"{section}.{key}: {what}", line, line.replace(old, new, 1)
 
 

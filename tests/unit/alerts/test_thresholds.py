@@ -7,6 +7,7 @@ from importlib import resources
 
 import pytest
 
+from alerts.pack_check import rebound
 from alerts.pack_table import rows
 from alerts.rules import RULES
 from alerts.thresholds import default_pack, load
@@ -39,3 +40,11 @@ def test_a_number_without_a_source_is_refused() -> None:
     with pytest.raises(ValueError, match=r"k_high\.clear.*source"):
         load(TEXT.replace('clear = { value = "5.5", operator = "<=", unit = "mmol/L", source = "[E] alert behaviour 2.2" }',
                           'clear = { value = "5.5", operator = "<=", unit = "mmol/L" }'))  # fmt: skip
+
+
+def test_the_bound_of_a_span_cannot_be_changed_because_the_rules_read_its_length_only() -> None:
+    assert rebound(default_pack()) == []
+    line = 'rise_hours = { value = "168", operator = "<=", unit = "h"'
+    assert TEXT.count(line) == 1
+    assert rebound(load(TEXT.replace(line, line.replace("<=", "<")))) == ["calcium.rise_hours (< instead of <=)"]
+    assert rebound(load(TEXT.replace(line, line.replace("168", "100")))) == []
