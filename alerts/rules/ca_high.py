@@ -6,6 +6,7 @@ No second sample is needed. CRITICAL above 3.4, or above 3.0 with kidney injury 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -15,7 +16,7 @@ from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.counterfactual import leaves
 from alerts.intervals import difference, lowest
 from alerts.kidney import aki_stage_in_force
-from alerts.logic import Truth
+from alerts.logic import Interval, Truth
 from alerts.pseudohypercalcaemia import Suppression, protein_may_bind
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
@@ -46,9 +47,10 @@ def _kidney(view: View, reading: Reading) -> Node:
     aki = aki_stage_in_force(view, reading.at)
     if aki is None:
         return fact("aki_stage_1_or_more", Truth.INDETERMINATE)
-    if aki.stage >= view.pack["ca_high.aki_stage"]:
+    limit = view.pack.limit("ca_high.aki_stage")
+    if Interval.exactly(Decimal(aki.stage)).test(limit.operator, limit.value) is Truth.TRUE:
         return fact("aki_stage_1_or_more", Truth.TRUE, aki.results)
-    open_question = aki.possible_stage >= view.pack["ca_high.aki_stage"]
+    open_question = Interval.exactly(Decimal(aki.possible_stage)).test(limit.operator, limit.value) is Truth.TRUE
     return fact("aki_stage_1_or_more", Truth.INDETERMINATE if open_question else Truth.FALSE, aki.results)
 
 
