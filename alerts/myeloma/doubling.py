@@ -18,6 +18,8 @@ from alerts.thresholds import Pack
 
 POINTS = 3
 _DAY = Decimal(86400)
+_NOISE = Decimal("1E-20")
+"""A slope a second below what the digits of a logarithm can tell: no rise."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -60,12 +62,14 @@ def _days(used: Sequence[Reading]) -> Decimal | None:
 @lru_cache(maxsize=65536)
 def _fit(points: tuple[tuple[int, Decimal], ...]) -> Decimal | None:
     """Least squares through (seconds, M); kept, because a logarithm in decimals is dear and old points never change."""
-    zero = Decimal(0)
-    times = [Decimal(seconds) / _DAY for seconds, _ in points]
-    logs = [value.ln() for _, value in points]
-    mean_time, mean_log = sum(times, zero) / len(times), sum(logs, zero) / len(logs)
-    spread = sum(((t - mean_time) ** 2 for t in times), zero)
-    product = sum(((t - mean_time) * (y - mean_log) for t, y in zip(times, logs, strict=True)), zero)
-    if spread == 0 or product <= 0:
+    count = len(points)
+    total = sum(seconds for seconds, _ in points)
+    offsets = [count * seconds - total for seconds, _ in points]  # exact: `count` times the distance from the mean
+    first = points[0][1].ln()
+    spread = sum(offset**2 for offset in offsets)
+    product = sum(
+        (offset * (value.ln() - first) for offset, (_, value) in zip(offsets, points, strict=True)), Decimal(0)
+    )
+    if spread == 0 or product <= _NOISE * spread:
         return None
-    return (Decimal(2).ln() * spread / product).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return (Decimal(2).ln() * spread / (count * product * _DAY)).quantize(Decimal("0.1"), ROUND_HALF_UP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from alerts.alert import Derived
 from alerts.context import Context
 from alerts.evaluate import evaluate
@@ -97,6 +99,12 @@ def test_ratio_and_difference_of_light_chains() -> None:
     assert _values("flc_ratio", chains) == ["0:10.0000/abnormal_kappa"]
     assert _values("dflc", chains) == ["0:90"]
     assert _values("flc_ratio", [result("flck", "120"), result("flcl", "<1.5")]) == ["0:>80/abnormal_kappa"]
+
+
+@pytest.mark.parametrize("story", ["2:50 32:50 33:50", "0:8 1:8 8:8", "0:7.7 3:7.7 10:7.7", "0:0.3 29:0.3 59:0.3"])
+def test_equal_values_never_double(story: str) -> None:
+    """In decimals of 28 digits the sum of equal parts is not always nought."""
+    assert _values("doubling_time", series("mspike", story))[-1].endswith(":none")
 
 
 def test_doubling_time_needs_three_values() -> None:
