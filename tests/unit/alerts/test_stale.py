@@ -232,11 +232,11 @@ def test_an_alert_that_opens_while_it_is_overdue_makes_it_urgent_and_its_end_tak
     [
         (points("mspike", "-30:10 0:10.1", unit="d"), "HIGH"), (points("mspike", "-30:10 0:10", unit="d"), "MEDIUM"),
         (points("mspike", "-30:10 0:9", unit="d"), "MEDIUM"), (points("creat", "-30:<90 0:80", unit="d"), "MEDIUM"),
-        (points("mspike", "-30:<1 0:9", unit="d"), "HIGH"), (points("hb", "-30:110 0:125", unit="d"), "MEDIUM"),
+        (points("mspike", "-30:<1 0:9", unit="d"), "HIGH"), (points("hb", "-30:110 0:125", unit="d"), "HIGH"),
         (points("creat", "-30:80 0:90", unit="d"), "HIGH"),
     ],
 )  # fmt: skip
-def test_rising_means_surely_above_the_value_before_of_what_one_fears_to_rise(results: Any, severity: str) -> None:
+def test_rising_means_surely_above_the_value_before(results: Any, severity: str) -> None:
     assert said(results, now=92) == f"STALE_OVERDUE {severity}"
 
 
