@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+
+import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.counterfactual import leaves
@@ -13,14 +15,56 @@ from alerts.rule import Judgement, View
 from alerts.samples import shown
 from alerts.series import Point
 from alerts.severity import Severity
+from alerts.stepping import Step, Trail, steps_at
+
+Pattern = Callable[[datetime | None], Iterable[tuple[Point, Node]]]
+"""The samples of one analyte from a time on, each with its condition."""
 
 
-def first_met(view: View, found: Iterable[tuple[Point, Node]]) -> datetime | None:
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier evaluation worked out."""
+
+    names: tuple[str, ...]
+    """Analytes read."""
+    first: tuple[datetime | None, ...]
+    """When the other pattern was first met, by each of its analytes."""
+
+
+def onward(
+    view: View,
+    known: Trail,
+    since: datetime | None,
+    rule: str,
+    own: Mapping[str, Pattern],
+    other: Mapping[str, Pattern],
+) -> Trail:
+    """One judgement a sample taken while the patient is smouldering."""
+    kept: _Kept | None = known.kept
+    names = (*own, *other)
+    at = since if kept is not None and kept.names == names else None
+    old = kept.first if kept is not None and at is not None else (None,) * len(other)
+    first = tuple(_first_met(view, met, pattern, at) for met, pattern in zip(old, other.values(), strict=True))
+    both = next((met for met in first if met), None)
+
+    def samples(_: object) -> Iterator[Step]:
+        found = [item for pattern in own.values() for item in pattern(at)]
+        for judgement in _judged(view, rule, sorted(found, key=lambda item: item[0].at), both):
+            yield from steps_at(judgement.at, None, [judgement])
+
+    if kept is not None and at is not None and first != kept.first:
+        at = None
+    return known.onward(at, samples, _Kept(names=names, first=first))
+
+
+def _first_met(view: View, known: datetime | None, pattern: Pattern, since: datetime | None) -> datetime | None:
     """When the pattern was first met in a smouldering patient; it does not end by itself."""
+    if known is not None and since is not None and known < since:
+        return known
+    found = pattern(since)
     return next((p.at for p, node in found if node.truth is Truth.TRUE and smouldering(view, p.at)), None)
 
 
-def judged(view: View, rule: str, found: Iterable[tuple[Point, Node]], other: datetime | None) -> list[Judgement]:
+def _judged(view: View, rule: str, found: Iterable[tuple[Point, Node]], other: datetime | None) -> list[Judgement]:
     """One judgement a sample; `other` is when the other pattern was first met."""
     return [
         _judgement(rule, point, node, both=other is not None and other <= point.at)

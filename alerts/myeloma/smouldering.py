@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -24,6 +24,7 @@ from alerts.myeloma.readings import evaluable, one_a_specimen, one_band, whole_d
 from alerts.rule import View
 from alerts.samples import quantity
 from alerts.series import Point
+from alerts.stepping import up_to
 from alerts.thresholds import Pack
 
 Found = Iterator[tuple[Point, Node]]
@@ -95,25 +96,42 @@ def _ids(points: Iterable[Point]) -> tuple[str, ...]:
     return tuple(point.result.result_id for point in points)
 
 
-def evolving_m(pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity]) -> Found:
+def evolving_m(
+    pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity], since: datetime | None = None
+) -> Found:
     """Each sample with its condition: >= 5 g/L, and >= 25 % in 365 d or, while M is >= 30, >= 10 % in 183 d.
 
-    `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample.
+    `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample. Only samples
+    from `since` on are asked about.
     """
     half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest") for name in ("half_year", "year"))
-    total = False
-    for point in points:
-        limbs = [_limb(pack, point, year, "smouldering.year_percent", "in_365_days")]
-        short = _limb(pack, point, half, "smouldering.half_year_percent", "in_183_days")
-        limbs += [all_of(compare(current_m(point), pack.limit("smouldering.half_year_serum")), short)] if short else []
-        known = [limb for limb in limbs if limb is not None]
-        if known:
-            yield point, any_of(*known, name="evolving_m")
+    start = _window_before(pack, points, since)
+    total = not all(one_band(point) for point in points[:start])
+    for point in points[start:]:
+        if since is None or point.at >= since:
+            yield from _evolving_m(pack, point, (half, year), current_m)
         if total and one_band(point):
             continue  # the total may be higher: a band that has grown counts, one that has not is no reference
         total = total or not one_band(point)
         half.add(point)
         year.add(point)
+
+
+def _window_before(pack: Pack, points: Sequence[Point], since: datetime | None) -> int:
+    """The first of the points that a window may hold at `since`."""
+    return up_to(points, since and since - timedelta(days=int(pack["smouldering.year_days"]) + 1))
+
+
+def _evolving_m(
+    pack: Pack, point: Point, windows: tuple[Window, Window], current_m: Callable[[Point], Quantity]
+) -> Found:
+    half, year = windows
+    limbs = [_limb(pack, point, year, "smouldering.year_percent", "in_365_days")]
+    short = _limb(pack, point, half, "smouldering.half_year_percent", "in_183_days")
+    limbs += [all_of(compare(current_m(point), pack.limit("smouldering.half_year_serum")), short)] if short else []
+    known = [limb for limb in limbs if limb is not None]
+    if known:
+        yield point, any_of(*known, name="evolving_m")
 
 
 def _limb(pack: Pack, point: Point, window: Window, percent: str, name: str) -> Node | None:
@@ -125,11 +143,12 @@ def _limb(pack: Pack, point: Point, window: Window, percent: str, name: str) -> 
     return all_of(absolute, percent_rise(pack, low, value, percent), name=name)
 
 
-def evolving_hb(pack: Pack, points: Iterable[Point]) -> Found:
-    """Each haemoglobin with its condition: >= 5 g/L below the highest of 365 d."""
+def evolving_hb(pack: Pack, points: Sequence[Point], since: datetime | None = None) -> Found:
+    """Each haemoglobin from `since` on with its condition: >= 5 g/L below the highest of 365 d."""
     year = Window(int(pack["smouldering.year_days"]), "highest")
-    for point in points:
-        reference = year.reference(point.at, "hb_highest")
+    for point in points[_window_before(pack, points, since) :]:
+        asked = since is None or point.at >= since
+        reference = year.reference(point.at, "hb_highest") if asked else None
         if reference is not None and reference.interval is not None:
             fall = Quantity(
                 name="hb_fall_in_365_days",

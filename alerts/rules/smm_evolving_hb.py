@@ -5,24 +5,28 @@ HIGH when the M-protein evolves too. Never ends by itself.
 
 from __future__ import annotations
 
-from alerts.myeloma.evolving import first_met, judged
-from alerts.myeloma.smouldering import ever, evolving_hb, samples
-from alerts.rule import Judgement, Rule, View
+from datetime import datetime
+
+from alerts.myeloma.evolving import onward
+from alerts.myeloma.smouldering import ever
+from alerts.rule import Rule, View
 from alerts.rules import smm_evolving_m
+from alerts.stepping import Resumed, Trail
 
 
-def judge(view: View) -> list[Judgement]:
+def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a haemoglobin taken while the patient is smouldering."""
     if not ever(view):
-        return []
-    other = first_met(view, smm_evolving_m.found(view))
-    return judged(view, "SMM_EVOLVING_HB", evolving_hb(view.pack, samples(view, "hb")), other)
+        return Trail()
+    return onward(
+        view, known, since, "SMM_EVOLVING_HB", smm_evolving_m.haemoglobin(view), smm_evolving_m.patterns(view)
+    )
 
 
 RULE = Rule(
     name="SMM_EVOLVING_HB",
     family="relapse",
     inputs=smm_evolving_m.RULE.inputs,
-    judge=judge,
+    judge=Resumed(_onward),
     delivery="working_hours",
 )

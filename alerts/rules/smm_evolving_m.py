@@ -6,22 +6,33 @@ HIGH when the haemoglobin evolves too: 81.5 % then progressed within two years [
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from alerts.clone import heavy_chains
 from alerts.condition import Node, Quantity
-from alerts.myeloma.evolving import first_met, judged
+from alerts.myeloma.evolving import Pattern, onward
 from alerts.myeloma.smouldering import ever, evolving_hb, evolving_m, samples
-from alerts.rule import Judgement, Rule, View
+from alerts.rule import Rule, View
 from alerts.samples import quantity
 from alerts.series import Point
+from alerts.stepping import Resumed, Trail
 
 
-def found(view: View) -> Iterator[tuple[Point, Node]]:
+def patterns(view: View) -> dict[str, Pattern]:
     """Serum M, then the immunoglobulin of the clone where its heavy chain is known."""
-    yield from evolving_m(view.pack, samples(view, "mspike"), quantity)
-    for analyte in sorted(heavy_chains(view, view.as_of) & {"igg", "iga", "igm"}):
-        yield from evolving_m(view.pack, samples(view, analyte), lambda point: _current_m(view, point))
+    others = sorted(heavy_chains(view, view.as_of) & {"igg", "iga", "igm"})
+    return {name: partial(_pattern, view, name) for name in ("mspike", *others)}
+
+
+def _pattern(view: View, analyte: str, since: datetime | None) -> Iterator[tuple[Point, Node]]:
+    current_m = quantity if analyte == "mspike" else partial(_current_m, view)
+    return evolving_m(view.pack, samples(view, analyte), current_m, since)
+
+
+def haemoglobin(view: View) -> dict[str, Pattern]:
+    """The other pattern."""
+    return {"hb": lambda since: evolving_hb(view.pack, samples(view, "hb"), since)}
 
 
 def _current_m(view: View, point: Point) -> Quantity:
@@ -31,18 +42,16 @@ def _current_m(view: View, point: Point) -> Quantity:
     return Quantity(name="mspike", interval=None, unit="g/L") if known is None else quantity(known)
 
 
-def judge(view: View) -> list[Judgement]:
-    """One judgement a sample taken while the patient is smouldering."""
+def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     if not ever(view):
-        return []
-    other = first_met(view, evolving_hb(view.pack, samples(view, "hb")))
-    return judged(view, "SMM_EVOLVING_M", sorted(found(view), key=lambda item: item[0].at), other)
+        return Trail()
+    return onward(view, known, since, "SMM_EVOLVING_M", patterns(view), haemoglobin(view))
 
 
 RULE = Rule(
     name="SMM_EVOLVING_M",
     family="relapse",
     inputs=frozenset({"mspike", "igg", "iga", "igm", "sife", "hb"}),
-    judge=judge,
+    judge=Resumed(_onward),
     delivery="working_hours",
 )

@@ -118,7 +118,7 @@ def _clone_result(draw: st.DrawFn, name: str, number: int) -> Result:
 @st.composite
 def _visit(draw: st.DrawFn) -> list[Result]:
     names = draw(st.sampled_from((["flck", "flcl"], ["flck", "flcl"], ["mspike"], ["flck"], ["flcl"], ["mspike", "sife"],
-                                    ["sife", "uife"], ["iga"], [*_CLONE])))  # fmt: skip
+                                    ["sife", "uife"], ["iga"], ["mspike", "hb"], [*_CLONE])))  # fmt: skip
     number = draw(st.integers(0, 6))
     return [draw(_clone_result(name, number)) for name in names]
 
@@ -196,6 +196,12 @@ def test_after_every_event_the_worker_says_what_the_plain_way_says(events: list[
 @given(_clone_events)
 def test_a_clone_followed_visit_by_visit(events: list[Event]) -> None:
     check(events)
+
+
+@settings(max_examples=80, deadline=None)
+@given(_clone_events)
+def test_a_smouldering_clone_followed_visit_by_visit(events: list[Event]) -> None:
+    check([FACTS[2], *events])
 
 
 def _visit_of(number: int, *values: tuple[str, str]) -> list[Result]:
