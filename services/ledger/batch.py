@@ -7,7 +7,6 @@ import contextlib
 import copy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import groupby
 from time import monotonic
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
@@ -16,11 +15,12 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors
 
-from schemas.patient_event import Heartbeat, PatientMerge, Refused
+from schemas.patient_event import PatientMerge, Refused
 from services.ledger import burying, governing, merging, offsets, patients, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
+from services.ledger.done import Done, add
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, PackUnusable, Unavailable
 from services.ledger.evaluating import Rules
 from services.ledger.incoming import Incoming, read
@@ -31,6 +31,7 @@ from services.ledger.patients import Locked
 from services.ledger.record import Outcome, Record, StreamName
 from services.ledger.releasing import Releaser
 from services.ledger.retaking import Retaker
+from services.ledger.runs import heartbeats, in_runs, next_offsets
 from services.ledger.stored import Stored
 from services.ledger.telling import Teller
 from services.ledger.writes import REFUSED, Writes
@@ -78,7 +79,7 @@ class Ledger:
         """
         outcome = Outcome(stopped=self.stopped)
         try:
-            for run in _runs(self._kept(read(record, self._site) for record in batch)):
+            for run in in_runs(self._kept(read(record, self._site) for record in batch)):
                 await self._in_pieces(run, outcome)
         except PackUnusable as error:
             await self._report_unusable(error)
@@ -189,7 +190,7 @@ class Ledger:
             else:
                 await self._apply(conn, run, done)
             await self._report_stops(conn, run)
-            await offsets.advance(conn, self.stream, _next(run), _beats(run))
+            await offsets.advance(conn, self.stream, next_offsets(run), heartbeats(run))
         return done, run
 
     async def _govern(self, conn: AsyncConnection[Any]) -> None:
@@ -325,59 +326,14 @@ class Ledger:
         self._cache.put(done.persons.values())
         self._in_a_row = self._counted(run)
         self.stopped |= {p for p, count in self._in_a_row.items() if count >= STOP_AFTER}
-        for partition, position in _next(run).items():
+        for partition, position in next_offsets(run).items():
             self._committed[partition] = max(position, self._committed.get(partition, 0))
-        done.outcome.heartbeats = _beats(run)
+        done.outcome.heartbeats = heartbeats(run)
         done.outcome.rule_seconds, self._rules.seconds = self._rules.seconds, {}
-        _sum(outcome, done.outcome)
-
-
-class Done(msgspec.Struct, kw_only=True):
-    """What a transaction did, kept back until it is committed."""
-
-    outcome: Outcome = msgspec.field(default_factory=Outcome)
-    persons: dict[int, Stored] = {}
-
-    def add(self, other: Done) -> None:
-        """Together with what a savepoint did."""
-        self.persons = other.persons
-        _sum(self.outcome, other.outcome)
-
-    def count(self, writes: Writes) -> None:
-        """What was written."""
-        self.outcome.deliveries += len(writes.deliveries)
-        self.outcome.outbox += len(writes.outbox)
-
-
-def _sum(total: Outcome, more: Outcome) -> None:
-    for name in ("events", "repeated", "results", "duplicates", "quarantined", "ignored", "refused", "dead_letters",
-                 "deliveries", "outbox"):  # fmt: skip
-        setattr(total, name, getattr(total, name) + getattr(more, name))
-    total.changes += more.changes
-    total.received += more.received
-    total.heartbeats |= more.heartbeats
-    for rule, seconds in more.rule_seconds.items():
-        total.rule_seconds[rule] = total.rule_seconds.get(rule, 0.0) + seconds
+        add(outcome, done.outcome)
 
 
 def _copy(person: Stored) -> Stored:
     return msgspec.structs.replace(
         person, alerts=dict(person.alerts), incomplete=dict(person.incomplete), memos=dict(person.memos)
     )  # fmt: skip
-
-
-def _runs(incoming: Iterable[Incoming]) -> Iterable[list[Incoming]]:
-    """A merge stands alone: it changes who the events after it are about."""
-    for merge, items in groupby(incoming, lambda item: item.fault is None and isinstance(item.event, PatientMerge)):
-        if merge:
-            yield from ([item] for item in items)
-        else:
-            yield list(items)
-
-
-def _next(run: list[Incoming]) -> dict[int, int]:
-    return {item.record.partition: item.record.offset + 1 for item in run}
-
-
-def _beats(run: list[Incoming]) -> dict[int, Any]:
-    return {item.record.partition: item.received_at for item in run if isinstance(item.event, Heartbeat)}

@@ -15,7 +15,8 @@ from psycopg import AsyncConnection
 
 from services.ledger import patients, timers
 from services.ledger.applying import Work
-from services.ledger.batch import AGAIN, ATTEMPTS, Done, Ledger
+from services.ledger.batch import AGAIN, ATTEMPTS, Ledger
+from services.ledger.done import Done
 from services.ledger.errors import AliasesChanged, LedgerError, OutOfStep
 from services.ledger.record import Outcome
 from services.ledger.timers import Due
