@@ -110,3 +110,8 @@ def test_calcium_of_the_draw_is_noted_above_2_75(calcium: str, flagged: bool) ->
     alert = told(ren_aki.RULE, points("creat", "-100:80 0:130"), points("ca_adj", f"0:{calcium}"))
     assert alert is not None
     assert ("with_hypercalcaemia" in alert.flags, "calcium" in alert.facts) == (flagged, flagged)
+
+
+@pytest.mark.parametrize(("hour", "found"), [("8760", True), ("8761", False)])
+def test_the_usual_egfr_is_that_of_365_days(hour: str, found: bool) -> None:
+    assert (told(ren_decline.RULE, points("creat", f"0:60 8400:100 {hour}:100")) is not None) is found
