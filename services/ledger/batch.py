@@ -144,10 +144,16 @@ class Ledger:
             if partition in stopped:
                 continue
             kept.append(item)
+            if self._is_settled(item):
+                continue
             row[partition] = row[partition] + 1 if item.fault else 0
             if row[partition] >= STOP_AFTER:
                 stopped.add(partition)
         return kept
+
+    def _is_settled(self, item: Incoming) -> bool:
+        """Committed before, and given again because a later piece of its batch failed: counted once."""
+        return item.record.offset < self._committed.get(item.record.partition, 0)
 
     async def _in_pieces(self, run: list[Incoming], outcome: Outcome) -> None:
         """Each piece a transaction of its own; what is committed stays so when a later one fails."""
@@ -317,7 +323,8 @@ class Ledger:
     def _counted(self, run: list[Incoming]) -> Counter[int]:
         row = Counter(self._in_a_row)
         for item in run:
-            row[item.record.partition] = row[item.record.partition] + 1 if item.fault else 0
+            if not self._is_settled(item):
+                row[item.record.partition] = row[item.record.partition] + 1 if item.fault else 0
         return row
 
     def _settle(self, done: Done, run: list[Incoming], outcome: Outcome) -> None:

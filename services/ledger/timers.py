@@ -17,7 +17,7 @@ from schemas.identity import stable_id
 
 OVERDUE = "overdue"
 _WAITING: LiteralString = """
-SELECT patient_id, due_at FROM timer WHERE kind = %s AND patient_id = ANY(%s) AND fired_at IS NULL
+SELECT patient_id, due_at FROM timer WHERE id = ANY(%s::text[]::uuid[]) AND fired_at IS NULL
 """
 _SET: LiteralString = """
 INSERT INTO timer (id, kind, patient_id, due_at)
@@ -50,7 +50,7 @@ def identity(root: int) -> str:
 
 async def waiting(conn: AsyncConnection[Any], roots: Iterable[int]) -> dict[int, datetime]:
     """When the timers of these roots fire."""
-    return dict(await (await conn.execute(_WAITING, (OVERDUE, sorted(roots)))).fetchall())
+    return dict(await (await conn.execute(_WAITING, ([identity(root) for root in roots],))).fetchall())
 
 
 async def write(conn: AsyncConnection[Any], wanted: Mapping[int, datetime | None]) -> None:

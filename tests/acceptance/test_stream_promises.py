@@ -12,7 +12,6 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from infra.embedded.postgres import EmbeddedPostgres
-from services.processor.pump import EXIT_UNEXPECTED
 from services.shared.topics import PATIENT_EVENTS
 from tests.conftest import Topics
 from tests.real import events, servers
@@ -20,6 +19,8 @@ from tests.real.ledgers import ask, one
 from tests.real.workers import Worker, produce, wait, worker
 
 GROUP = "halo-processor"
+EXIT_UNEXPECTED = 70
+"""As in the processor, whose metrics must not meet another process's in here."""
 
 
 def stored(database: str, count: int) -> Callable[[], bool]:

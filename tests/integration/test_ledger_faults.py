@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import RULES
 from schemas.patient_event import Refused
+from services.ledger.batch import STOP_AFTER
 from services.ledger.errors import OffsetsWentBack, Unavailable
 from services.ledger.record import Record
 from services.shared import database as databases
@@ -173,3 +175,26 @@ async def test_a_batch_too_long_for_the_database_is_cut_and_not_tried_for_ever(
     await store.close()
     assert one(database, "SELECT count(*) FROM source_message") == 24
     assert one(database, "SELECT count(DISTINCT xmin::text) FROM source_message") > 1
+
+
+async def test_a_dead_letter_committed_before_is_not_counted_again(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its piece is stored; the rest of the batch stays unavailable and the whole batch is given again and again."""
+    store = ledger(database, tmp_path)
+    run = store._run
+
+    async def away(piece: list[Any], outcome: Any) -> None:
+        if piece[0].record.offset:
+            raise Unavailable("the database is away for what comes after")
+        await run(piece, outcome)
+
+    monkeypatch.setattr(store, "_run", away)
+    monkeypatch.setattr(store._pace, "size", 1)
+    batch = [poison(0), *events.records(events.report(1, {"ca": "9.0"}), start=1)]
+    for _ in range(STOP_AFTER + 5):
+        with pytest.raises(Unavailable):
+            await store.store(batch)
+    await store.close()
+    assert store.stopped == set()
+    assert one(database, "SELECT count(*) FROM dead_letter") == 1
