@@ -26,7 +26,7 @@ from services.ledger.operations import Technical
 from services.ledger.stored import Stored, StoredAlert
 from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
-from services.shared.context_event import word_fault
+from services.shared import context_event
 
 _ALERT, _VERSION, _RECORD, _CHANNEL, _RECIPIENT = range(1, 6)
 """Places in a row of `delivery`."""
@@ -112,11 +112,15 @@ def after_death(person: Stored, fresh: Iterable[Result], teller: Teller) -> list
 
 
 def unread(event: ContextChange) -> list[Technical]:
-    """Entries that nobody can read are kept and stop nothing; operations hear of them."""
+    """Entries that nobody can read are kept and stop nothing; operations hear where, never what somebody typed."""
     wrong = [
-        f"entries[{n}], {entry.kind}, {fault}" for n, entry in enumerate(event.entries) if (fault := word_fault(entry))
-    ]
-    detail = f"context of event id {event.event_id} has no effect where it cannot be read: {'; '.join(wrong)}. Mend it"
+        f"entries[{n}], {entry.kind}, {field}"
+        for n, entry in enumerate(event.entries) if (field := context_event.unread(entry))
+    ]  # fmt: skip
+    detail = (
+        f"context of event id {event.event_id} has no effect where it cannot be read: {'; '.join(wrong)}. Have it said "
+        "again as docs/context.md describes the kind"
+    )
     return [Technical(key=f"context_unread {event.event_id}", kind="context_unread", detail=detail)] if wrong else []
 
 

@@ -62,6 +62,18 @@ def word_fault(entry: ContextEntry) -> str:
     return _baseline_fault(entry) if entry.kind == "chronic_baseline" else ""
 
 
+def unread(entry: ContextEntry) -> str:
+    """The field by which a stored entry has no effect, without what it says; empty when it has one.
+
+    A state without a time is read: it holds from when it was first said (PID-30 knows no time).
+    """
+    if entry.kind in WORDS and word(Fact(kind=entry.kind, code=entry.code, value=entry.value)):
+        return ""
+    text = word_fault(entry)
+    field = text.partition(":")[0]
+    return field if not text or field in ("code", "value", "from") else "value"
+
+
 def _baseline_fault(entry: ContextEntry) -> str:
     try:
         chronic.read(Fact(kind=entry.kind, code=entry.code, value=entry.value, unit=entry.unit))

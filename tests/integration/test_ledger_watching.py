@@ -275,15 +275,29 @@ def test_every_reason_of_not_watching_is_a_reason_of_not_sending() -> None:
 
 
 async def test_a_word_nobody_knows_stops_nothing_and_is_told(database: str, tmp_path: Path) -> None:
-    """Words may hold what somebody typed: a misspelt state must not silence, nor pass unseen."""
+    """Words may hold what somebody typed: a misspelt state must not silence, nor pass unseen, nor leave the hospital."""
     feed = Feed(ledger(database, tmp_path))
-    await feed(change(said("care", "mooved"), said("chronic_baseline", "220", code="creat")), potassium("6.2"))
+    typed = [
+        said("care", "Novak mooved"), said("chronic_baseline", "2207", code="creat", unit="furlong"),
+        said("chronic_baseline", "8.125", code="hb-of-Novak"), said("chronic_baseline", "220", "", code="creat"),
+        said("monitoring_interval", "twelveish", unit="fortnight"), said("enrolment", "enrolled"),
+    ]  # fmt: skip
+    await feed(change(*typed), potassium("6.2"))
     await feed.close()
     assert told(database) == [(1, "opened", "first", "queued", "")]
-    kind, detail = ask(database, "SELECT kind, detail FROM operations_alert")[0]
+    ((kind, detail),) = ask(database, "SELECT kind, detail FROM operations_alert")
     assert kind == "context_unread"
-    assert "entries[0], care, value: 'mooved'" in detail
-    assert "entries[1], chronic_baseline" in detail
+    wrong = "entries[0], care, value; entries[1], chronic_baseline, value; entries[2], chronic_baseline, code; "
+    assert wrong + "entries[3], chronic_baseline, value; entries[4], monitoring_interval, value." in detail
+    for part in ("Novak", "mooved", "2207", "furlong", "8.125", "220,", "'220'", "twelveish", "fortnight"):
+        assert part not in detail
+
+
+async def test_a_death_without_a_time_is_read_and_asks_nobody_to_mend_it(database: str, tmp_path: Path) -> None:
+    feed = Feed(ledger(database, tmp_path))
+    await feed(change(said("deceased", start="")))
+    await feed.close()
+    assert (unwatched(database), ask(database, "SELECT kind FROM operations_alert")) == ("deceased", [])
 
 
 async def test_a_time_nobody_can_read_is_a_dead_letter_and_the_next_event_goes_on(
