@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -30,7 +31,7 @@ class CatchingUp:
         return {"rules": self._wrong} if self._wrong else {}
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away, or rules that cannot be run, are said and tried again."""
+        """Until cancelled. Whatever is wrong, also rules that cannot be run, is said and tried again."""
         while True:
             count = 0
             try:
@@ -38,19 +39,27 @@ class CatchingUp:
                 self._wrong = ""
             except (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable) as error:
                 logger.info("rules.catch_up_again", reason=type(error).__name__)
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError, LedgerError) as error:
-                self._wrong, self._conn = f"{type(error).__name__}: {error}", None
+            except Exception as error:  # noqa: BLE001 - whatever it is, the clock goes on beating; probes and log say it
+                self._wrong = _said(error)
                 logger.warning("rules.catch_up_waits", reason=self._wrong)
+                await self.close()
             await asyncio.sleep(PAUSE if count else self._every)
 
     async def once(self) -> int:
         """One handful; how many persons."""
         if self._conn is None or self._conn.closed:
-            self._conn = await database.connect(self._dsn, "clock-rules", autocommit=True)
+            self._conn = await database.connect_writer(self._dsn, "clock-rules")
         return await self._step(self._conn)
 
     async def close(self) -> None:
         """Give the connection back. Harmless without one."""
         conn, self._conn = self._conn, None
         if conn is not None:
-            await conn.close()
+            with suppress(psycopg.Error, OSError):  # it may be gone already
+                await conn.close()
+
+
+def _said(error: Exception) -> str:
+    """What may be told. Of an error nobody expects only the class: its text may quote a value."""
+    expected = (psycopg.OperationalError, psycopg.InterfaceError, OSError, LedgerError)
+    return f"{type(error).__name__}: {error}" if isinstance(error, expected) else type(error).__name__
