@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from alerts import antigen_excess, derived_calcium, derived_ctcae, derived_delta_checks, derived_kidney, derived_myeloma
+from alerts import (
+    antigen_excess,
+    derived_calcium,
+    derived_ctcae,
+    derived_delta_checks,
+    derived_kidney,
+    derived_myeloma,
+    renal_response,
+)
 from alerts.alert import Derived
 from alerts.rule import View
 
@@ -15,6 +23,7 @@ DERIVERS: tuple[Deriver, ...] = (
     derived_ctcae.ctcae,
     derived_kidney.aki,
     derived_kidney.egfr,
+    renal_response.renal_response,
     derived_myeloma.patient_type,
     derived_myeloma.confirmed_nadir,
     derived_myeloma.doubling_time,
