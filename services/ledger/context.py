@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.context import Context, Fact
-from alerts.watching import WORDS
+from alerts.watching import WORDS, word
 from schemas.patient_event import ContextEntry, Patient
 from services.shared.context_event import WITHDRAWN
 
@@ -71,21 +71,57 @@ def rank(received_at: datetime, event_id: str) -> str:
     return f"{received_at.astimezone(UTC).strftime(_RANK)} {event_id}"
 
 
+class _Run(msgspec.Struct, kw_only=True):
+    """One word on who is watched, without a time, said again and again with no other such word between."""
+
+    word: str
+    since: str
+    """`rank` of where it was said first."""
+    back: set[str] = msgspec.field(default_factory=set)
+    """Codes under which it was taken back: a mere repetition does not bring it back."""
+
+
 def in_force(entries: Iterable[Ranked]) -> list[Ranked]:
     """Of what is said again of the same kind, begin and code the newest counts; a `withdrawn` takes it back.
 
     So an entry without an end is ended, and a wrong one corrected, by saying it again. Without a code the value tells
-    entries apart.
+    entries apart. A state without a time comes with the rank of where its word was first said.
     """
     kept: dict[tuple[str, str, str, str], Ranked] = {}
+    runs: dict[str, _Run] = {}
     for item in sorted(entries, key=lambda item: item[:2]):
-        entry = item[2]
-        place = (entry.kind, entry.from_, entry.code)
-        if entry.value.strip().casefold() == WITHDRAWN:
+        said_at, number, entry = item
+        place, run = (entry.kind, entry.from_, entry.code), _run(runs, item)
+        if _is_withdrawal(entry):
             kept = {key: other for key, other in kept.items() if key[:3] != place}
-        else:
-            kept[*place, "" if entry.code else entry.value] = item
+            if run is not None:
+                run.back.add(entry.code)
+        elif run is None or entry.code not in run.back:
+            kept[*place, "" if entry.code else entry.value] = (run.since if run else said_at, number, entry)
     return list(kept.values())
+
+
+def _run(runs: dict[str, _Run], item: Ranked) -> _Run | None:
+    """What the entry goes on with, begun by it when its word is another; None when it has a time or is no state.
+
+    What is said with a time does not interrupt: somebody's dated word, newer than the first saying, goes on to win over
+    a sender that repeats it, as senders do for weeks after an error was put right.
+    """
+    said_at, _, entry = item
+    if entry.kind not in WORDS or entry.from_:
+        return None
+    if _is_withdrawal(entry):
+        return runs.get(entry.kind)
+    found = word(Fact(kind=entry.kind, code=entry.code, value=entry.value))
+    if not found:
+        return None
+    if entry.kind not in runs or runs[entry.kind].word != found:
+        runs[entry.kind] = _Run(word=found, since=said_at)
+    return runs[entry.kind]
+
+
+def _is_withdrawal(entry: ContextEntry) -> bool:
+    return entry.value.strip().casefold() == WITHDRAWN
 
 
 def build(entries: Iterable[Ranked], demographics: Demographics, zone: ZoneInfo) -> Context:

@@ -201,6 +201,30 @@ async def test_a_death_that_lies_before_known_samples_is_doubted_at_once(databas
     assert ask(database, "SELECT kind FROM operations_alert") == [("result_after_death",)]
 
 
+FLAG = said("deceased", start="", note="PID-29, PID-30")
+
+
+@pytest.mark.parametrize(
+    "revived", [[], [said("deceased", "no", events.NOW.isoformat())], [said("deceased", "withdrawn", "")]]
+)
+async def test_a_second_sender_of_a_wrong_death_does_not_silence(
+    database: str, tmp_path: Path, revived: list[ContextEntry]
+) -> None:
+    """Flagged by one laboratory, two days later by another with a CRITICAL taken before its message."""
+    feed = Feed(ledger(database, tmp_path))
+    await feed(change(FLAG, hours=-24))
+    if revived:
+        await feed(change(*revived, hours=0))
+        assert unwatched(database) == ""
+    await feed(change(FLAG, hours=24))
+    assert unwatched(database) == ("" if revived else "deceased"), "nobody's word is undone by a repetition"
+    await feed(potassium("6.8", hours=22))
+    await feed.close()
+    assert [row[1:4] for row in told(database)] == [("opened", "first", "queued")]
+    operations = [] if revived else [("result_after_death", "CRITICAL")]
+    assert ask(database, "SELECT kind, severity FROM operations_alert") == operations
+
+
 async def test_with_a_list_only_the_enrolled_are_told_and_then_what_holds_once(database: str, tmp_path: Path) -> None:
     feed = Feed(listed(database, tmp_path))
     await feed(potassium("6.2"), events.report(1, {"ca": "13.9"}, hours=1))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.watching import state, word
 from schemas.patient_event import ContextEntry
 from services.cli.context_csv import read_context
 from services.ledger.context import build, rank
@@ -82,3 +83,56 @@ def test_evaluate_knows_no_gate() -> None:
     assert memory.take(events.context_change(1, *stopped)) == ""
     (line,) = memory.lines()
     assert [alert["rule"] for alert in json.loads(line)["alerts"]] == ["K_HIGH"]
+
+
+FLAG = entry("deceased", start="", note="PID-29, PID-30")
+
+
+def at_hour(hour: float) -> datetime:
+    return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)
+
+
+def ranked(*said: tuple[float, ContextEntry]) -> list[tuple[str, int, ContextEntry]]:
+    return [(rank(at_hour(hour), f"event {9 - n}"), 0, one) for n, (hour, one) in enumerate(said)]
+
+
+def a_day(hour: float) -> str:
+    return at_hour(hour).isoformat()
+
+
+@pytest.mark.parametrize(("said", "kind", "now", "since"), [
+    ([(24, FLAG), (72, FLAG)], "deceased", "yes", 24),
+    ([(24, FLAG), (48, FLAG), (72, entry("deceased", "yes", ""))], "deceased", "yes", 24),
+    ([(24, FLAG), (48, entry("deceased", "no", a_day(48))), (72, FLAG)], "deceased", "no", 48),
+    ([(24, FLAG), (48, entry("deceased", "no", "")), (72, FLAG)], "deceased", "yes", 72),
+    ([(24, FLAG), (48, entry("deceased", "withdrawn", "")), (72, FLAG)], "deceased", "", None),
+    ([(24, FLAG), (48, entry("deceased", "withdrawn", "")), (72, FLAG), (80, entry("deceased", "", a_day(79)))],
+     "deceased", "yes", 79),
+    ([(24, entry("deceased", "withdrawn", "")), (72, FLAG)], "deceased", "yes", 72),
+    ([(24, entry("enrolment", "Enrolled", "")), (48, entry("enrolment", "enrolled", "", code=""))],
+     "enrolment", "enrolled", 24),
+    ([(24, entry("enrolment", "enrolled", "")), (48, entry("enrolment", "ended", "")),
+      (72, entry("enrolment", "enrolled", ""))], "enrolment", "enrolled", 72),
+    ([(24, entry("enrolment", "enrolled", "")), (48, entry("enrolment", "enroled", "")),
+      (72, entry("enrolment", "enrolled", ""))], "enrolment", "enrolled", 24),
+    ([(24, entry("enrolment", "enrolled", "")), (48, entry("enrolment", "ended", a_day(48))),
+      (72, entry("enrolment", "enrolled", ""))], "enrolment", "ended", 48),
+    ([(24, entry("care", "moved", "")), (48, entry("care", "active", "")), (72, entry("care", "moved", "")),
+      (80, entry("care", "moved", ""))], "care", "moved", 72),
+    ([(24, entry("care", "", "", code="moved")), (48, entry("care", "withdrawn", "", code="moved")),
+      (72, entry("care", "active", "")), (80, entry("care", "", "", code="moved"))], "care", "moved", 80),
+])  # fmt: skip
+def test_a_state_without_a_time_holds_from_when_it_was_first_said(
+    said: list[tuple[float, ContextEntry]], kind: str, now: str, since: float | None
+) -> None:
+    """Said again by whoever it is the same state, and no new word against what a person said in between."""
+    for order in permutations(ranked(*said)):
+        for more in (order, order * 2):
+            found = state(build(more, {}, ZoneInfo("UTC")), kind, at_hour(100))
+            assert (word(found) if found else "", found and found.start) == (now, since and at_hour(since))
+
+
+def test_said_again_with_an_end_it_ends_and_began_when_first_said() -> None:
+    said = ranked((24, FLAG), (72, entry("deceased", start="", to=a_day(90))))
+    (fact,) = build(said, {}, ZoneInfo("UTC")).facts
+    assert (fact.start, fact.end) == (at_hour(24), at_hour(90))
