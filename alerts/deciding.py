@@ -21,12 +21,15 @@ Cause = Literal["sample", "correction", "context", "pack"]
 """What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
 Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
-    "corrected_value", "retracted", "now_watched", "hold_over",
+    "corrected_value", "retracted", "now_watched", "hold_over", "another_draw",
     "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
     "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
     "held_specimen", "held_and_over",
     "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined",
 ]  # fmt: skip
+_IN_DOUBT = "SPECIMEN_MISMATCH"
+TO_THE_TOLD: frozenset[Reason] = frozenset({"retracted", "corrected_down", "corrected_value"})
+"""What goes to those who were told before, and to nobody else: they act on a value that does not hold any more."""
 _BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
 
 
@@ -88,10 +91,13 @@ def unless_held(decision: Decision, alert: AlertState, *, held: bool) -> Decisio
     return _no("held_specimen") if stopped else decision
 
 
-def after_hold(decision: Decision, *, over: bool) -> Decision:
-    """What waited while the specimen was in doubt, now: told, unless the newest data do not bear it out."""
-    if not decision.send:
-        return decision
+def after_hold(decision: Decision, alert: AlertState, *, over: bool) -> Decision:
+    """What waited while the specimen was in doubt, now: told, unless the newest data do not bear it out.
+
+    It was worth telling when it began to wait: what would be worth it now (`decision`) only adds reasons.
+    """
+    if alert.severity is Severity.INFO:
+        return _no("info_only")
     return _no("held_and_over") if over else _yes("hold_over", *decision.reasons)
 
 
@@ -109,6 +115,8 @@ def _again(
     told: Told, alert: AlertState, change: Kind, *, now: datetime, cause: Cause, snoozed: bool, pack: Pack
 ) -> Decision:
     reasons = _reasons(told, alert, now, pack)
+    if _other_draw(told, alert):
+        return _yes("another_draw", *reasons)
     if alert.severity is Severity.INFO or alert.severity.rank < told.severity.rank:
         return _to_the_told("corrected_down") if cause == "correction" else _no("downgrade_note")
     if change == "reopened":
@@ -131,6 +139,11 @@ def _reasons(told: Told, alert: AlertState, now: datetime, pack: Pack) -> tuple[
     reasons = tuple(reason for reason, holds in found.items() if holds)
     unchanged = not reasons and _repeat_due(told, alert, now, pack)
     return ("still_abnormal",) if unchanged else reasons
+
+
+def _other_draw(told: Told, alert: AlertState) -> bool:
+    """Another specimen is in doubt than the one people know of: what it holds back must not wait unheard."""
+    return alert.rule == _IN_DOUBT and told.sampled_at is not None and alert.sampled_at > told.sampled_at
 
 
 def is_worse(told: Told, alert: AlertState, pack: Pack) -> bool:

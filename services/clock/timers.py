@@ -15,6 +15,7 @@ import psycopg
 from prometheus_client import Counter, Gauge
 from psycopg import AsyncConnection, errors
 
+from services.ledger import patients
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.errors import AliasesChanged, OutOfStep
 from services.ledger.operations import Technical, report
@@ -30,6 +31,7 @@ WHERE fired_at IS NULL AND due_at <= CASE WHEN kind = ANY(%(data)s) THEN %(water
   AND NOT (kind = ANY(%(unknown)s)) AND NOT (id = ANY(%(failed)s::text[]::uuid[]))
 ORDER BY due_at LIMIT 50
 """
+_WHOSE: LiteralString = "SELECT p.sent_id FROM timer AS t JOIN patient AS p ON p.id = t.patient_id WHERE t.id = %s"
 _TAKE: LiteralString = """
 SELECT patient_id, due_at, body FROM timer WHERE id = %s AND fired_at IS NULL FOR UPDATE SKIP LOCKED
 """
@@ -123,6 +125,9 @@ class Timers:
 
     async def _take(self, conn: AsyncConnection[Any], identity: str, kind: str, action: Action) -> int:
         async with conn.transaction():
+            whose = await (await conn.execute(_WHOSE, (identity,))).fetchone()
+            if whose is not None:  # the person first, as everybody does who touches timers: no circle
+                await patients.lock(conn, [whose[0]])
             row = await (await conn.execute(_TAKE, (identity,))).fetchone()
             if row is None:  # another clock has it
                 return 0

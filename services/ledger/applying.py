@@ -120,7 +120,7 @@ class Work(msgspec.Struct, kw_only=True):
     def release(self, person: Stored, cause: Cause, now: datetime) -> None:
         """What waited for a specimen in doubt and does not at `now`; `services.ledger.holding`."""
         for alert in holding.waiting(person):
-            if holding.waits_until(person, alert, now) is None:
+            if self.teller.waits_until(person, alert, now) is None:
                 self.teller.release(person, alert, cause, self.writes, self.rules, now)
                 self.touch(person)
 

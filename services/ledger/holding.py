@@ -18,6 +18,7 @@ from alerts.delta_checks import CHECKS
 from alerts.series import Series
 from alerts.severity import Severity
 from alerts.thresholds import Pack
+from alerts.watching import GATES
 from schemas.identity import stable_id
 from services.ledger.comparing import Change
 from services.ledger.stored import Stored, StoredAlert
@@ -27,14 +28,20 @@ SPECIMEN_HOLD = "specimen_hold"
 """Kind of the timer at which an alert that waits is told."""
 
 
-def dated(change: Change, after: StoredAlert, now: datetime, pack: Pack, *, history: bool) -> StoredAlert:
-    """A mismatch that is new, or of another draw than before, holds from now on; of the same draw as long as it did."""
-    if after.state.rule != MISMATCH or change.after is None or history:
+def dated(change: Change, after: StoredAlert, now: datetime, pack: Pack, *, told: bool) -> StoredAlert:
+    """A mismatch that is told of a draw holds from now on, told again as long as it did; untold it holds nothing.
+
+    Of any other rule: what takes the place of an alert that waits waits as long.
+    """
+    if change.after is None:
         return after
+    if after.state.rule != MISMATCH:
+        waits = [old.held_until for old in (change.before, *change.predecessors) if old and old.held_until]
+        return msgspec.structs.replace(after, held_until=min(waits, default=None))
     known = [old for old in (change.before, *change.predecessors) if old and _same_draw(old.state, after.state)]
-    limits = [old.held_until for old in known if old.held_until]
+    limits = [old.held_until for old in known if old.held_until and (told or change.kind != "reopened")]
     span = timedelta(hours=int(pack["specimen_mismatch.hold_hours"]))
-    return msgspec.structs.replace(after, held_until=min(limits, default=now + span))
+    return msgspec.structs.replace(after, held_until=min(limits, default=now + span if told else None))
 
 
 def waits_until(person: Stored, alert: StoredAlert, now: datetime) -> datetime | None:
@@ -80,11 +87,23 @@ def after_the_doubt(change: Change) -> bool:
 
 
 def marked(alert: StoredAlert, decision: Decision, until: datetime | None) -> StoredAlert:
-    """The alert with the time it waits for; a mismatch keeps its own."""
+    """The alert with the time it waits for; a mismatch keeps its own.
+
+    Whatever else becomes of it (other rules, history, a value no worse), what waits does so until somebody is told, the
+    patient is not watched, or it ends: nobody has heard of it yet.
+    """
     if alert.state.rule == MISMATCH:
         return alert
-    waits = until if decision.reason == "held_specimen" else None
+    done = decision.send or decision.reason in GATES or alert.condition != "active"
+    waits = until if decision.reason == "held_specimen" else None if done else alert.held_until
     return alert if waits == alert.held_until else msgspec.structs.replace(alert, held_until=waits)
+
+
+def begins(change: Change, after: StoredAlert, decision: Decision) -> bool:
+    """Whether a timer is wanted: it waits from now on, or in another's place."""
+    before = change.before.held_until if change.before else None
+    moved = after.state.rule != MISMATCH and after.held_until not in (None, before)
+    return decision.reason == "held_specimen" or moved
 
 
 def timer_row(alert: StoredAlert) -> tuple[Any, ...]:

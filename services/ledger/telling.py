@@ -60,22 +60,27 @@ class Teller:
         after, now = changing.apply(change, person.root, person.series, cause.received_at), datetime.now(UTC)
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,
                           pack=rules.pack, standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
-        after = holding.dated(change, after, now, rules.pack, history=cause.history)
-        if holding.in_vain(change):
-            decision = deciding.after_hold(decision, over=True)
-        after, decision = self._hold(person, after, decision, writes, now)
+        heard = bool(self._recipients(after, decision)[0]) and not decision.only_told
+        after = holding.dated(change, after, now, rules.pack, told=heard)
+        if decision.send and holding.in_vain(change):
+            decision = deciding.after_hold(decision, after.state, over=True)
+        after, decision = self._hold(person, change, after, decision, writes, now)
         return self._write(person, change, after, decision, cause, writes, rules)
 
     def _hold(
-        self, person: Stored, after: StoredAlert, decision: Decision, writes: Writes, now: datetime
+        self, person: Stored, change: Change, after: StoredAlert, decision: Decision, writes: Writes, now: datetime
     ) -> tuple[StoredAlert, Decision]:
         """Of a specimen in doubt the alert waits, with a timer."""
-        until = holding.waits_until(person, after, now)
+        until = self.waits_until(person, after, now)
         decision = deciding.unless_held(decision, after.state, held=until is not None)
         after = holding.marked(after, decision, until)
-        if decision.reason == "held_specimen":
+        if holding.begins(change, after, decision):
             writes.timers.append(holding.timer_row(after))
         return after, decision
+
+    def waits_until(self, person: Stored, alert: StoredAlert, now: datetime) -> datetime | None:
+        """How long the alert waits for a specimen in doubt; None when it does not, as while that rule is off."""
+        return None if self.standing.is_off(holding.MISMATCH) else holding.waits_until(person, alert, now)
 
     def release(
         self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules, now: datetime
@@ -83,9 +88,10 @@ class Teller:
         """What waited while its specimen was in doubt, now that it does not wait any more."""
         change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
         after = msgspec.structs.replace(alert, version=alert.version + 1, held_until=None)
-        decision = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
-                          standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
-        decision = deciding.after_hold(decision, over=holding.is_over(person.series, alert.state))
+        found = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
+                      standing=self.standing, gate="")  # fmt: skip
+        decision = deciding.after_hold(found, alert.state, over=holding.is_over(person.series, alert.state))
+        decision = unless_stopped(decision, alert.state.rule, self.standing, self.gate(person, after, now))
         self._write(person, change, after, decision, cause, writes, rules)
 
     def gate(self, person: Stored, alert: StoredAlert, now: datetime) -> Gate:
@@ -109,7 +115,7 @@ class Teller:
             kind="retracted" if ended else "updated", alert_id=alert.alert_id, before=alert, after=alert.state
         )
         after = msgspec.structs.replace(alert, version=alert.version + 1)
-        after, decision = self._hold(person, after, decision, writes, datetime.now(UTC))
+        after, decision = self._hold(person, change, after, decision, writes, datetime.now(UTC))
         self._write(person, change, after, decision, cause, writes, rules)
 
     def _write(self, person: Stored, change: Change, after: StoredAlert, decision: Decision, cause: Cause,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -22,15 +23,18 @@ from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_journal
 from services.mapping.site import DEFAULT_SITE
 from services.shared import database as databases
+from services.shared import rule_pack
 from services.shared.clock import ManualClock
 from tests.real import events
 from tests.real.board import bearer, board, link, person, token
 from tests.real.ledgers import ask, held, ledger, one, settings
+from tests.real.rules import done
 
 OWN = events.report(1, {"hb": "13.1", "creat": "95", "k": "4.1"})
 STRANGE = events.report(1, {"hb": "9.4", "creat": "45", "k": "6.2"}, hours=12)
 """Of somebody else, it seems: haemoglobin 94, creatinine 45, potassium 6.2. HB_ACUTE is CRITICAL, the rest is not."""
 WAITS = ["HB_DROP", "HB_HALO", "K_HIGH"]
+BLOCKED = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 class Feed:
@@ -319,3 +323,95 @@ async def test_whatever_order_the_tubes_come_in_the_same_holds(database: str, tm
         assert await differences(database) == []
     assert all(one_order == seen[0] for one_order in seen)
     assert {row[1] for row in seen[0]} >= {"SPECIMEN_MISMATCH", "K_HIGH", "HB_HALO"}
+
+
+async def test_other_rules_in_force_and_imported_history_do_not_end_the_wait_unheard(
+    database: str, tmp_path: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await feed(OWN, STRANGE)
+    monkeypatch.setenv("HALO_DATABASE", database)
+    monkeypatch.setenv("HALO_DATA_DIR", str(tmp_path))
+    person(database, "novak", "on_call")
+    file = tmp_path / "renamed.toml"
+    file.write_text(rule_pack.shipped().replace('version = "2026.1"', 'version = "made-up.2"'), "utf-8")
+    await asyncio.to_thread(done, "activate", file, "--by", "novak", "--yes")
+    async with await databases.connect(database, "test", autocommit=True) as conn:
+        assert await feed.store.catch_up()(conn) == 1
+    assert [said(database, rule)[-1] for rule in WAITS] == ["pack_change"] * 3
+    assert waiting(database) == WAITS
+    await feed(events.report(1, {"k": "4.4"}, hours=-5, purpose="history"))
+    assert waiting(database) == WAITS
+    await feed.fire(timedelta(hours=7))
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
+
+
+async def test_what_was_taken_back_before_and_waits_anew_is_told(database: str, feed: Feed) -> None:
+    await feed(OWN)
+    await feed(events.report(1, {"k": "6.2"}, hours=12))
+    await feed(events.report(1, {"k": "4.3"}, hours=12, status="C", later=1))
+    await feed(events.report(1, {"hb": "9.4", "creat": "45", "k": "6.2"}, hours=12, status="C", later=2))
+    assert said(database, "K_HIGH") == ["first", "retracted", "held_specimen"]
+    await feed(events.report(1, {"k": "6.21"}, hours=12, status="C", later=3))
+    assert said(database, "K_HIGH")[-1] == "already_told"
+    await feed.fire(timedelta(hours=8))
+    assert said(database, "K_HIGH")[-1] == "hold_over"
+    assert told(database).count(("K_HIGH", "hold_over")) == 1
+    assert waiting(database) == []
+
+
+async def test_a_mismatch_that_is_switched_off_holds_nothing(
+    database: str, tmp_path: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_DATABASE", database)
+    monkeypatch.setenv("HALO_DATA_DIR", str(tmp_path))
+    person(database, "novak", "on_call")
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    off = ("off", "SPECIMEN_MISMATCH", "--until", until, "--reason", "many false ones", "--by", "novak")
+    await asyncio.to_thread(done, *off)
+    await feed(OWN, STRANGE)
+    assert said(database, "SPECIMEN_MISMATCH") == ["rule_off"]
+    assert waiting(database) == []
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "first") for rule in WAITS]
+    assert one(database, "SELECT held_until FROM alert WHERE rule = 'SPECIMEN_MISMATCH'") is None
+
+
+async def test_switched_off_within_the_hold_it_holds_no_longer(
+    database: str, tmp_path: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_DATABASE", database)
+    monkeypatch.setenv("HALO_DATA_DIR", str(tmp_path))
+    person(database, "novak", "on_call")
+    await feed(OWN, STRANGE)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    off = ("off", "SPECIMEN_MISMATCH", "--until", until, "--reason", "many false ones", "--by", "novak")
+    await asyncio.to_thread(done, *off)
+    await feed(events.report(1, {"alb": "4.0"}, hours=13))
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
+
+
+async def test_a_second_doubtful_draw_is_told_before_anything_waits_for_it(database: str, feed: Feed) -> None:
+    await feed(OWN, events.report(1, {"hb": "9.4", "creat": "45", "k": "4.2"}, hours=12))
+    await feed.fire(timedelta(hours=7))
+    await feed(events.report(1, {"hb": "13.2", "creat": "96", "k": "4.1"}, hours=13))
+    before = said(database, "SPECIMEN_MISMATCH")
+    assert before == ["first"]
+    await feed(events.report(1, {"hb": "9.3", "creat": "44", "k": "6.2"}, hours=14))
+    assert said(database, "SPECIMEN_MISMATCH") == ["first", "another_draw"]
+    assert "K_HIGH" in waiting(database)
+    await feed.fire(timedelta(hours=7))
+    assert ("K_HIGH", "hold_over") in told(database)
+
+
+async def test_a_timer_takes_the_person_first_as_the_end_of_a_hold_does(database: str, feed: Feed) -> None:
+    await feed(OWN, STRANGE)
+    async with await databases.connect(database, "board", autocommit=True) as conn, conn.transaction():
+        await conn.execute("SELECT id FROM patient FOR NO KEY UPDATE")
+        firing = asyncio.create_task(feed.fire(timedelta(hours=7)))
+        for _ in range(400):
+            if one(database, BLOCKED):
+                break
+            await asyncio.sleep(0.02)
+        assert one(database, BLOCKED) == 1
+        await conn.execute("SET LOCAL lock_timeout = '2s'")
+        await conn.execute("UPDATE timer SET due_at = clock_timestamp() WHERE kind = 'specimen_hold'")
+    assert await firing == 3

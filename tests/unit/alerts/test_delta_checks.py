@@ -22,7 +22,7 @@ from alerts.result import Result
 from alerts.rules import RULES, specimen_mismatch
 from alerts.series import Series
 from alerts.severity import Severity
-from tests.builders import alerts_of, context, fact, hours, judge, points, result, view
+from tests.builders import alerts_of, context, days, fact, hours, judge, points, result, view
 
 SWAPPED = [*points("hb", "0:131 12:94"), *points("creat", "0:180 12:64"), *points("k", "0:4.1 12:6.2")]
 """A blood count and chemistry of somebody else, twelve hours after the patient's own."""
@@ -77,7 +77,11 @@ def test_critical_never_waits_nor_what_those_told_must_hear() -> None:
         withdrawn = Decision(send=True, reason="retracted", only_told=True)
         assert unless_held(withdrawn, alert, held=True) == withdrawn
         quiet = Decision(send=False, reason="already_told")
-        assert unless_held(quiet, alert, held=True) == after_hold(quiet, over=False) == quiet
+        assert unless_held(quiet, alert, held=True) == quiet
+        waited = after_hold(quiet, alert, over=False)
+        assert (waited.send, waited.reason) == (
+            (False, "info_only") if severity is Severity.INFO else (True, "hold_over")
+        )
 
 
 def test_an_isotype_is_compared_with_the_last_one_that_was_named() -> None:
@@ -288,3 +292,24 @@ def test_it_is_never_critical_and_its_tree_says_what_it_says(found: list[list[Re
         assert all(0 < len(text) < 140 for text in alert.summary.values())
         for without in what_would_stop(alert.reasons):
             assert len(alert.facts["failed"].split(",")) == 2, without
+
+
+@pytest.mark.parametrize(("taken_back", "fails"), [
+    ({"value": "no"}, True), ({"code": "no"}, True), ({"value": " No "}, True), ({"code": "false"}, True),
+    ({"value": "haemodialysis"}, False),
+])  # fmt: skip
+def test_dialysis_that_was_taken_back_explains_no_fall(taken_back: dict[str, str], fails: bool) -> None:
+    known = context(fact("dialysis", days(-400)), fact("dialysis", days(-100), **taken_back))
+    draws = [*points("creat", "0:300 20:140"), *points("hb", "0:95 20:130")]
+    assert failed(draws, at=20, context=known) == (["hb", "creatinine"] if fails else ["hb"])
+    assert len(mismatch(draws, context=known)) == int(fails)
+
+
+@pytest.mark.parametrize(("no", "expected"), [
+    ((-5, 5), []), ((5, 9), []), ((-5, 12), ["creatinine"]), ((5, None), []), ((0, None), ["creatinine"]),
+])  # fmt: skip
+def test_dialysis_at_any_time_between_the_two_explains_a_fall(no: tuple[float, float | None], expected: list[str]) -> None:
+    start, end = no
+    entry = fact("dialysis", hours(start), None if end is None else hours(end), value="no")
+    known = context(fact("dialysis", days(-400)), entry)
+    assert failed(points("creat", "0:300 12:140"), context=known) == expected
