@@ -11,7 +11,7 @@ repeat that answers the question is not suspected in its turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -19,6 +19,7 @@ import msgspec
 
 from alerts.condition import Node, Quantity, compare, fact
 from alerts.intervals import difference, ratio
+from alerts.kidney import dialysis_at
 from alerts.logic import INDETERMINATE, TRUE, Interval, Truth
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
@@ -33,6 +34,7 @@ CHECKS = {
 ANALYTES = tuple(CHECKS.values())
 MISMATCH = 2
 """So many failed checks in one draw; blood counts 5: "two or more"."""
+_NEXT = timedelta(microseconds=1)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,12 +182,11 @@ def _size(span: Interval) -> Interval:
 
 
 def _dialysis(view: View, start: datetime, end: datetime) -> bool:
-    """Dialysis on record between the two, or going on; unless the entry says no."""
-    return any(
-        (entry.start is None or entry.start <= end) and (entry.end is None or entry.end >= start)
-        and entry.value.casefold() not in {"no", "false"}
-        for entry in view.context.of("dialysis")
-    )  # fmt: skip
+    """Dialysis at any time between the two, bounds included, by the entry that held then; one that says no is none."""
+    entries = view.context.of("dialysis")
+    begun = [entry.start for entry in entries if entry.start is not None]
+    over = [entry.end + _NEXT for entry in entries if entry.end is not None]  # what an entry hid holds again then
+    return any(dialysis_at(view, at) is not None for at in (start, end, *begun, *over) if start <= at <= end)
 
 
 def clones(point: Point) -> frozenset[str]:

@@ -122,7 +122,7 @@ def aki_stage_in_force(view: View, at: datetime) -> Aki | None:
 
 def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
     """On dialysis the answer is no; of a minor nobody can say, up to the highest stage."""
-    minor, dialysis = why == "not_adult", _dialysis(view, point.at)
+    minor, dialysis = why == "not_adult", dialysis_at(view, point.at)
     node = fact(f"no_staging_{why}", Truth.INDETERMINATE if minor else Truth.FALSE, (point.result.result_id,))
     since = f"dialysis from {dialysis.began.isoformat()}" if dialysis and dialysis.began else why
     return Aki(
@@ -131,7 +131,7 @@ def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
     )  # fmt: skip
 
 
-def _dialysis(view: View, at: datetime) -> Fact | None:
+def dialysis_at(view: View, at: datetime) -> Fact | None:
     """The newest entry that holds at `at`, bounds included; None when it says `no`. Unknown dialysis is none."""
     entries = view.context.active("dialysis", at)
     said = entries[-1] if entries else None
@@ -139,7 +139,7 @@ def _dialysis(view: View, at: datetime) -> Fact | None:
 
 
 def _suppressed(view: View, at: datetime) -> Suppressed:
-    if _dialysis(view, at) is not None:
+    if dialysis_at(view, at) is not None:
         return "dialysis"
     age = age_at(view.context, at)
     return "not_adult" if age is not None and age < view.pack["aki.adult_years"] else ""

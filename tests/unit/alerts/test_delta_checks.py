@@ -308,7 +308,9 @@ def test_dialysis_that_was_taken_back_explains_no_fall(taken_back: dict[str, str
 @pytest.mark.parametrize(("no", "expected"), [
     ((-5, 5), []), ((5, 9), []), ((-5, 12), ["creatinine"]), ((5, None), []), ((0, None), ["creatinine"]),
 ])  # fmt: skip
-def test_dialysis_at_any_time_between_the_two_explains_a_fall(no: tuple[float, float | None], expected: list[str]) -> None:
+def test_dialysis_at_any_time_between_the_two_explains_a_fall(
+    no: tuple[float, float | None], expected: list[str]
+) -> None:
     start, end = no
     entry = fact("dialysis", hours(start), None if end is None else hours(end), value="no")
     known = context(fact("dialysis", days(-400)), entry)
