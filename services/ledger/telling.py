@@ -147,12 +147,13 @@ class Teller:
         """Who is to be told, and from whom it is withheld because the rules are a draft."""
         if not decision.send:
             return (), ()
-        everyone = after.told if decision.only_told else self._channels
+        if decision.only_told:  # also while the rules are a draft: whom approved rules told acts on what they said
+            return after.told, ()
         if self.standing.status == "approved":
-            return everyone, ()
+            return self._channels, ()
         return (
-            tuple(pair for pair in everyone if pair[0] in self._test),
-            tuple(pair for pair in everyone if pair[0] not in self._test),
+            tuple(pair for pair in self._channels if pair[0] in self._test),
+            tuple(pair for pair in self._channels if pair[0] not in self._test),
         )
 
     def _deliver(
@@ -165,7 +166,8 @@ class Teller:
                 identity, after.alert_id, after.version, after.patient_id, channel, recipient, change,
                 decision.reason, body, cause.received_at, "queued", "",
             ))  # fmt: skip
-        return told(after, recipients, draft=self.standing.status == "draft")
+        draft = after.told_draft if decision.only_told else self.standing.status == "draft"
+        return told(after, recipients, draft=draft)
 
 
 def _as_heard(record: Alert, change: Change, decision: Decision) -> tuple[Alert, StoredAlert | None]:

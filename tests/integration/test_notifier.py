@@ -229,6 +229,20 @@ async def test_a_draft_is_handed_to_test_channels_only_and_says_so(database: str
     )
 
 
+@pytest.mark.parametrize("reason", ["retracted", "corrected_down", "corrected_value"])
+async def test_of_a_draft_only_what_takes_back_goes_to_real_channels(
+    database: str, inbox: Inbox, tmp_path: Path, reason: str
+) -> None:
+    _alert(database, status="draft", channels=("pager",))
+    with psycopg.connect(database) as conn:
+        conn.execute("UPDATE delivery SET reason = %s", (reason,))
+    async with _sending(database, _channels(inbox, tmp_path)) as sending:
+        await _until_quiet(sending, database)
+    assert _rows(database, "SELECT channel, status FROM delivery") == [("pager", "handed_over")]
+    (item,) = inbox.received()
+    assert item.title.startswith("NOT APPROVED FOR CLINICAL USE")
+
+
 async def test_a_drafts_webhook_begins_with_the_notice(database: str, inbox: Inbox, tmp_path: Path) -> None:
     """A pager that shows nothing but the summary shows the notice too; approved rules say nothing of the kind."""
     _alert(database, status="draft", channels=("pager",))

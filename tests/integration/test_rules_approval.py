@@ -180,6 +180,34 @@ def test_a_withdrawal_reaches_whom_the_draft_told(database: str, tmp_path: Path)
     assert deliveries(database) == [(1, "tester", "first"), (2, "tester", "retracted")]
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [(("13.9", "9.2"), "retracted"), (("13.9", "11.3"), "corrected_down")],
+    ids=["withdrawn", "less severe"],
+)
+def test_whom_approved_rules_told_hears_of_a_correction_while_they_are_a_draft_again(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: tuple[str, str], reason: str
+) -> None:
+    """They act on the value that was wrong; new things they hear of once the rules are approved."""
+    hospital = Hospital(database, tmp_path, REAL)
+    approve()
+    hospital.take(events.report(1, {"ca": values[0]}, order="a"))
+    draft_again(monkeypatch)
+    other = Hospital(database, tmp_path, REAL)
+    other.offset = hospital.offset
+    other.take(events.report(1, {"ca": values[1]}, order="a", status="C", later=1))
+    other.take(events.report(2, {"ca": "13.9"}, order="b"))
+    assert deliveries(database)[1:] == [(one(database, "SELECT max(alert_version) FROM delivery"), "real", reason)]
+    assert {d["reason"] for d in decisions(database)} == {"first", reason, "draft_pack"}
+    assert one(database, "SELECT bool_or(told_draft) FROM alert") is False
+    statuses = "SELECT convert_from(body, 'UTF8')::jsonb ->> 'rule_pack_status' FROM delivery ORDER BY alert_version"
+    assert [status for (status,) in ask(database, statuses)] == ["approved", "draft"]
+
+
+def draft_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_pack, "_rules_and_words", lambda: "a rule or a word is another")
+
+
 def test_pages_and_api_say_draft_until_approved_without_a_restart(database: str, tmp_path: Path) -> None:
     Hospital(database, tmp_path, TEST).take(events.report(1, {"ca": "13.9"}))
     with board(database, tmp_path) as process:

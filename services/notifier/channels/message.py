@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from alerts.deciding import TO_THE_TOLD
 from services.shared.channels import Channel
 
 
@@ -26,6 +27,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def draft(self) -> bool:
         """True when rules made it that nobody approved: for test recipients only. Unless it says otherwise it is."""
         return str(self.body.get("rule_pack_status", "draft")) == "draft"
+
+    @property
+    def to_the_told(self) -> bool:
+        """True when it takes back or corrects what this recipient was told before: that is kept from nobody."""
+        return self.body.get("reason") in TO_THE_TOLD
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
