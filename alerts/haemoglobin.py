@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from alerts.condition import Quantity
 from alerts.intervals import difference, highest, median
 from alerts.logic import Interval, Truth
 from alerts.rule import View
-from alerts.samples import hours, since
+from alerts.samples import hours, since, surely_since
 from alerts.series import Point
 from alerts.thresholds import Pack
 
 
 def references(view: View, at: datetime) -> list[Point]:
-    """The last three results of the 90 d before `at`, without those up to 28 d after a transfusion; oldest first."""
+    """The last three results of the 90 d before `at`, without those up to 28 d after a transfusion; oldest first.
+
+    A transfusion of which only the day is known may leave open whether a result is one of those. Of both readings the
+    one with the higher reference counts, so that no fall is hidden and none is over too early.
+    """
     span = hours(view.pack, "hb_drop.transfused_hours")
     earlier = view.series.before("hb", at, hours(view.pack, "hb_drop.reference_hours"))
-    return [p for p in earlier if not since(view, "transfusion", p.at, span)][-3:]
+    without = [p for p in earlier if not since(view, "transfusion", p.at, span)][-3:]
+    if all(entry.begun_by is None for entry in view.context.of("transfusion")):
+        return without
+    return max(without, [p for p in earlier if not surely_since(view, "transfusion", p.at, span)][-3:], key=_height)
+
+
+def _height(points: Iterable[Point]) -> Decimal:
+    found = reference(points)
+    return Decimal("-Infinity") if found is None else found.low
 
 
 def reference(points: Iterable[Point]) -> Interval | None:

@@ -66,8 +66,19 @@ def exchanged(view: View, at: datetime) -> bool:
 
 
 def since(view: View, kind: str, at: datetime, span: timedelta) -> bool:
-    """Whether a context entry of `kind` began at most `span` (inclusive) before `at`, or still lasted then."""
-    entries = view.context.of(kind)
+    """Whether a context entry of `kind` began at most `span` (inclusive) before `at`, or still lasted then.
+
+    Where only the day of the beginning is known, the whole of it counts: whether it may be so.
+    """
     return any(
-        entry.start is not None and entry.start <= at and at - (entry.end or entry.start) <= span for entry in entries
+        entry.start is not None and entry.start <= at and at - (entry.end or entry.begun_by or entry.start) <= span
+        for entry in view.context.of(kind)
+    )
+
+
+def surely_since(view: View, kind: str, at: datetime, span: timedelta) -> bool:
+    """The same at whatever time of its day the entry began."""
+    return any(
+        entry.start is not None and (entry.begun_by or entry.start) <= at and at - (entry.end or entry.start) <= span
+        for entry in view.context.of(kind)
     )

@@ -40,6 +40,30 @@ def test_a_value_up_to_28_days_after_a_transfusion_is_no_reference(hour: str, to
     assert (alert is not None) is told
 
 
+GIVEN_THAT_DAY = fact("transfusion", hours(-8), begun_by=hours(16))
+"""Only the day is known: at any time from 00:00 to 24:00."""
+
+
+@pytest.mark.parametrize(("hour", "condition"), [("336", "active"), ("352", "active"), ("352.1", "cleared")])
+def test_a_transfusion_of_which_the_day_is_known_may_have_been_at_its_end(hour: str, condition: str) -> None:
+    alert = last(hb_halo.RULE, "hb", f"-240:95 {hour}:106 360:106", GIVEN_THAT_DAY)
+    assert alert is not None
+    assert alert.condition == condition
+
+
+@pytest.mark.parametrize(("hour", "told"), [("664", True), ("680", True), ("688", True), ("688.1", False)])
+def test_a_value_that_may_be_lifted_by_a_transfusion_lowers_no_reference(hour: str, told: bool) -> None:
+    """110 alone gives a fall of 22; with 95, taken when the transfusion is surely 28 days ago, the mean falls by 14.5."""
+    assert (last(hb_drop.RULE, "hb", f"-300:110 {hour}:95 900:88", GIVEN_THAT_DAY) is not None) is told
+
+
+@pytest.mark.parametrize(("story", "told"), [
+    ("664:130 900:110", False), ("664.1:130 900:110", True), ("0:110 24:88", True), ("16:110 24:88", False),
+])  # fmt: skip
+def test_a_value_that_may_be_outside_the_28_days_still_shows_a_fall(story: str, told: bool) -> None:
+    assert (last(hb_drop.RULE, "hb", story, GIVEN_THAT_DAY) is not None) is told
+
+
 @pytest.mark.parametrize(("hour", "told"), [("72", True), ("72.1", False)])
 def test_a_fast_fall_is_from_the_highest_of_72_hours(hour: str, told: bool) -> None:
     assert (last(hb_acute.RULE, "hb", f"0:130 {hour}:100") is not None) is told

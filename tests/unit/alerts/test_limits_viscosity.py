@@ -57,6 +57,14 @@ def test_a_fall_counts_only_72_hours_after_an_exchange(hour: str, condition: str
     assert alert.condition == condition
 
 
+@pytest.mark.parametrize(("hour", "condition"), [("64.1", "active"), ("88", "active"), ("88.1", "cleared")])
+def test_an_exchange_of_which_the_day_is_known_may_have_been_at_its_end(hour: str, condition: str) -> None:
+    exchange = fact("plasma_exchange", hours(-8), begun_by=hours(16))
+    alert = told(points("visc", f"-240:3.5 {hour}:2.8"), facts=(exchange,))
+    assert alert is not None
+    assert alert.condition == condition
+
+
 @pytest.mark.parametrize(("viscosity", "condition"), [("3.0", "active"), ("2.99", "cleared")])
 def test_it_ends_below_3(viscosity: str, condition: str) -> None:
     alert = told(points("visc", f"0:4.2 24:{viscosity}"))
