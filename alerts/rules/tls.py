@@ -114,15 +114,13 @@ def _value(view: View, point: Point) -> Quantity:
 
 
 def _judge(view: View, at: datetime, known: _Known) -> Judgement:
-    start = _start(view, at)
-    now = _in_window(view, start, at, known.sure) if start else []
-    pair = _together(view, start, at, now, known.sure)
+    starts = _starts(view)
+    start, pair, rise = _found(view, starts, at, known.sure)
     if not pair:
-        pair = _together(view, start, at, _in_window(view, start, at, known.maybe) if start else [], known.maybe)
+        start, pair, rise = _found(view, starts, at, known.maybe)
     sample = pair[-1].point if pair else _sample(view, at)
     node = _node(start, pair)
-    rise = _rise(view, start, at) if node.truth is Truth.TRUE and start else None
-    clinical = rise is not None and rise.truth is Truth.TRUE
+    clinical = node.truth is Truth.TRUE and _true(rise)
     level = "" if node.truth is not Truth.TRUE else "TLS_CLINICAL" if clinical else "TLS_LAB"
     return Judgement(
         at=at,
@@ -131,7 +129,7 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         node=any_of(all_of(node, rise, name="tls_clinical"), node) if clinical and rise else node,
         level=level,
         severity=Severity.CRITICAL if level else None,
-        clears=_clears(view, at, now[-1].at if now else None if start or not known.sure.met else known.sure.met.at)
+        clears=_clears(view, at, _last(view, starts, at, known.sure))
         if node.truth is not Truth.INDETERMINATE
         else Truth.INDETERMINATE,
         analyte=_analyte(pair[-1]) if pair else sample.result.analyte,
@@ -174,6 +172,34 @@ def _missing(start: datetime | None, pair: Sequence[_Criterion]) -> tuple[str, .
     return (*values, *(() if start else ("line_start",)))
 
 
+def _found(
+    view: View, starts: Sequence[datetime], at: datetime, known: _Chain
+) -> tuple[datetime | None, tuple[_Criterion, ...], Node | None]:
+    """The window that tells most, with its pair and its rise of creatinine: lines may follow within days.
+
+    Each window of a known start is asked, for a criterion of one line may meet its second after the next line began.
+    """
+    told = [
+        (start, pair, _rise(view, start, at))
+        for start in starts
+        if (pair := _together(view, start, at, _in_window(view, start, at, known), known))
+    ]
+    if told:
+        return max(told, key=lambda one: (_true(one[2]), one[1][-1].at, one[0]))
+    return (starts[-1], (), None) if starts else (None, _together(view, None, at, (), known), None)
+
+
+def _true(node: Node | None) -> bool:
+    return node is not None and node.truth is Truth.TRUE
+
+
+def _last(view: View, starts: Sequence[datetime], at: datetime, known: _Chain) -> datetime | None:
+    """The newest criterion in any window; without a known start the newest there is."""
+    if not starts:
+        return known.met.at if known.met else None
+    return max((c.at for start in starts for c in _in_window(view, start, at, known)), default=None)
+
+
 def _in_window(view: View, start: datetime, at: datetime, known: _Chain) -> list[_Criterion]:
     """Criteria met within the window of therapy; none is asked for when all of them are over at `at`."""
     if _over(view, start + hours(view.pack, "tls.after_hours"), at):
@@ -205,11 +231,9 @@ def _pair(met: Sequence[_Criterion], at: datetime, pack: Pack) -> tuple[_Criteri
     return ()
 
 
-def _start(view: View, at: datetime) -> datetime | None:
-    """The start of therapy whose window `at` lies in, else the last one known; None when none is known."""
-    starts = [entry.start for entry in view.context.of("line_start") if entry.start is not None]
-    inside = [start for start in starts if _inside(view, start, at)]
-    return max(inside or starts, default=None)
+def _starts(view: View) -> list[datetime]:
+    """Every known start of therapy, the earliest first."""
+    return sorted({entry.start for entry in view.context.of("line_start") if entry.start is not None})
 
 
 def _inside(view: View, start: datetime, at: datetime) -> bool:

@@ -64,3 +64,26 @@ def test_a_haemolysed_potassium_that_may_be_the_second_criterion_leaves_it_open(
     said = tls.RULE.judge(view(specimen, points("phos", "10:1.7"), context=STARTED))[-1]
     assert (said.truth, said.missing) == (truth, missing)
     assert said.clears == truth  # the phosphate is a criterion still
+
+
+@pytest.mark.parametrize("lines", [(0,), (0, 150), (150, 0)])
+def test_a_second_line_within_days_does_not_hide_a_pair_of_the_first(lines: tuple[int, ...]) -> None:
+    started = context(*(fact("line_start", hours(line)) for line in lines))
+    outcome = judge(tls.RULE, points("k", "70:6.2"), points("phos", "90:1.6"), context=started)
+    assert [(a.level, a.condition) for a in alerts_of(outcome, "TLS")] == [("TLS_LAB", "active")]
+
+
+@pytest.mark.parametrize("later", [None, 150, 330, 30 * 24])
+def test_a_later_line_does_not_end_it_before_7_days(later: int | None) -> None:
+    lines = [0] if later is None else [0, later]
+    started = context(*(fact("line_start", hours(line)) for line in lines))
+    potassium = points("k", "144:6.2 192:4.2 311.9:4.2 330:4.2")
+    (alert,) = alerts_of(judge(tls.RULE, potassium, points("phos", "144:1.6"), context=started), "TLS")
+    assert (alert.condition, alert.cleared_at) == ("cleared", hours(330))
+
+
+def test_the_window_with_the_rise_of_creatinine_counts() -> None:
+    started = context(fact("line_start", hours(0)), fact("line_start", hours(60)))
+    values = [*points("k", "70:6.2"), *points("phos", "70:1.6"), *points("creat", "-1:80 50:110 70:112")]
+    (alert,) = alerts_of(judge(tls.RULE, values, context=started), "TLS")
+    assert alert.level == "TLS_CLINICAL"
