@@ -2,6 +2,7 @@
 
 A rule that compares a value with fixed limits then alerts where the value crosses a limit that the baseline itself does
 not cross, or moved away from the baseline by the step that is worth a new notification (alert behaviour 2.1; `>=`).
+Every sample certainly short of that step, better ones than the baseline too, counts towards the end of an episode.
 CRITICAL is never held back, as it is never snoozed. A baseline within the limits accepts nothing. Rules that look at
 change anyway (REN_AKI, REN_RISE, REN_DECLINE, HB_DROP, HB_ACUTE) and those on several analytes are untouched.
 """
@@ -74,42 +75,63 @@ def as_if(point: Point, baseline: Baseline) -> Point:
 
 
 def beside(
-    view: View, judgement: Judgement, point: Point, crossed: Callable[[Point], Iterable[Node]], direction: Direction
-) -> Judgement:
-    """The judgement of a sample beside the accepted baseline of its analyte; `crossed` gives the rule's limits."""
-    if judgement.truth is not Truth.TRUE:
+    view: View, judgement: Judgement, point: Point, crossed: Callable[[Point], Iterable[Node]], direction: Direction,
+    *, counts: bool = True,
+) -> Judgement:  # fmt: skip
+    """The judgement of a sample beside the accepted baseline of its analyte; `crossed` gives the rule's limits.
+
+    Not `counts`: something lifts the value (a transfusion, haemolysis), so that it is no step towards the end.
+    """
+    if judgement.truth is Truth.FALSE and judgement.clears is Truth.TRUE:
         return judgement
     baseline = accepted(view.context, point.result.analyte, point.at)
-    if baseline is None:
+    of_baseline = 0 if baseline is None else _crossed(crossed(as_if(point, baseline)))
+    if baseline is None or not of_baseline:
         return judgement
-    limits, of_baseline = (
-        sum(node.truth is Truth.TRUE for node in crossed(one)) for one in (point, as_if(point, baseline))
-    )
-    return with_baseline(
-        view, judgement, point, baseline, limits=limits, of_baseline=of_baseline, direction=direction
-    )  # fmt: skip
+    further = _crossed(crossed(point), possibly=judgement.truth is Truth.INDETERMINATE) > of_baseline
+    if judgement.truth is Truth.TRUE:
+        return _met(view, judgement, point, baseline, direction, further=further, counts=counts)
+    if further or Severity.CRITICAL in judgement.possible:
+        return judgement
+    return _not_met(view, judgement, point, baseline, direction, counts=counts)
 
 
-def with_baseline(
-    view: View, judgement: Judgement, point: Point, baseline: Baseline | None, *, limits: int, of_baseline: int,
-    direction: Direction,
+def _crossed(limits: Iterable[Node], *, possibly: bool = False) -> int:
+    """How many of the limits are crossed; with `possibly`, how many may be."""
+    return sum(node.truth is Truth.TRUE or (possibly and node.truth is Truth.INDETERMINATE) for node in limits)
+
+
+def _met(
+    view: View, judgement: Judgement, point: Point, baseline: Baseline, direction: Direction, *, further: bool,
+    counts: bool,
 ) -> Judgement:  # fmt: skip
-    """The judgement as it stands beside an accepted baseline.
-
-    `limits` and `of_baseline`: how many limits of the rule the value and the baseline cross. A sample within the step
-    counts towards the end of an episode: it is back at what is known.
-    """
-    if baseline is None or not of_baseline or judgement.truth is not Truth.TRUE:
-        return judgement
-    if judgement.severity is Severity.CRITICAL or limits > of_baseline:
+    """Of a sample beyond a limit of the rule; `further`: of more limits than the baseline."""
+    if judgement.severity is Severity.CRITICAL or further:
         return _marked(judgement, baseline)
     moved = _moved(view.pack, point, baseline, direction)
     node = all_of(judgement.node, moved, name="beyond_accepted_baseline")
     if moved.truth is not Truth.FALSE:  # only what is certainly no change is held back
         return _marked(judgement if moved.truth is Truth.INDETERMINATE else _because(judgement, node), baseline)
+    return _no_change(judgement, node, counts=counts)
+
+
+def _not_met(
+    view: View, judgement: Judgement, point: Point, baseline: Baseline, direction: Direction, *, counts: bool
+) -> Judgement:
+    """Of a sample within the rule's limits, or that may be: short of the step it is as good as the baseline."""
+    moved = _moved(view.pack, point, baseline, direction)
+    if moved.truth is not Truth.FALSE:
+        return judgement
+    node = all_of(judgement.node, moved, name="beyond_accepted_baseline")
+    return _no_change(judgement, judgement.node if judgement.truth is Truth.FALSE else node, counts=counts)
+
+
+def _no_change(judgement: Judgement, node: Node, *, counts: bool) -> Judgement:
+    """Short of the step from the baseline: no alert, and a sample towards the end of an episode."""
     return msgspec.structs.replace(
-        judgement, truth=Truth.FALSE, node=node, level="", severity=None, flags=(), facts={}, clears=Truth.TRUE
-    )
+        judgement, truth=Truth.FALSE, node=node, level="", severity=None, flags=(), missing=(), possible=(), facts={},
+        clears=Truth.TRUE if counts else Truth.INDETERMINATE,
+    )  # fmt: skip
 
 
 def _because(judgement: Judgement, node: Node) -> Judgement:

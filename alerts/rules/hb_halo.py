@@ -51,7 +51,8 @@ def _judge(view: View, point: Point, *, known: bool) -> Judgement:
 
 def _beside_baseline(view: View, point: Point, judgement: Judgement) -> Judgement:
     """An accepted haemoglobin below 100 leaves the fall from it to be looked at, and 80 and 70."""
-    return beside(view, judgement, point, lambda one: _limbs(view, one).values(), "down")
+    counts = not _transfused(view, point)
+    return beside(view, judgement, point, lambda one: _limbs(view, one).values(), "down", counts=counts)
 
 
 def _limbs(view: View, point: Point) -> dict[str, Node]:
@@ -77,8 +78,12 @@ def _clears(view: View, point: Point) -> Truth:
     """At or above 105; within 14 d (inclusive) after a transfusion such a sample does not count, a lower one does."""
     limit = view.pack.limit("hb_halo.clear")
     recovered = point.interval.test(limit.operator, limit.value)
-    transfused = since(view, "transfusion", point.at, hours(view.pack, "hb_halo.clear_transfused_hours"))
-    return Truth.INDETERMINATE if transfused and recovered is Truth.TRUE else recovered
+    return Truth.INDETERMINATE if recovered is Truth.TRUE and _transfused(view, point) else recovered
+
+
+def _transfused(view: View, point: Point) -> bool:
+    """Whether a transfusion may hold the value up."""
+    return since(view, "transfusion", point.at, hours(view.pack, "hb_halo.clear_transfused_hours"))
 
 
 def _low(judgement: Judgement) -> bool:

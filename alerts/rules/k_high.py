@@ -48,7 +48,7 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         node = compare(usable(view, point), view.pack.limit("k_high.medium"))
         return _judgement(view, point, state, node, severity, met=False)
     judgement = _judgement(view, point, state, node, severity, met=severity is not None)
-    return beside(view, judgement, point, lambda one: _limits(view, one).values(), "up")
+    return beside(view, judgement, point, lambda one: _limits(view, one).values(), "up", counts=not state.withheld)
 
 
 def _judgement(

@@ -21,7 +21,8 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("k", at)
     if point is None:
         return None
-    return beside(view, _judged(view, point), point, lambda one: _limits(view, one).values(), "down")
+    judgement, counts = _judged(view, point), not specimen_of(view, point).haemolysed
+    return beside(view, judgement, point, lambda one: _limits(view, one).values(), "down", counts=counts)
 
 
 def _limits(view: View, point: Point) -> dict[str, Node]:

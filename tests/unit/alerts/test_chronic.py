@@ -173,3 +173,52 @@ def test_the_day_that_is_named_is_the_day_that_was_said(zone: str, day: str) -> 
     told = explain(alert)["sentences"]
     assert any(line.startswith("Accepted baseline: 220") and "1 Mar" in line for line in told["en"])
     assert any(line.startswith("Sprejeto izhodišče: 220") and "1. 3." in line for line in told["sl"])
+
+
+ACCEPTED_HB, ACCEPTED_K = chronic("hb", "92", "g/L"), chronic("k", "2.8", "mmol/L")
+
+
+@pytest.mark.parametrize(("rule", "analyte", "story", "baseline", "cleared"), [
+    (k_low.RULE, "k", "2.4 2.8", ACCEPTED_K, 48), (k_low.RULE, "k", "2.4 3.2 3.2 3.4", ACCEPTED_K, 48),
+    (k_low.RULE, "k", "2.4 2.6", ACCEPTED_K, 48), (k_low.RULE, "k", "2.4 2.5", ACCEPTED_K, None),
+    (k_low.RULE, "k", "2.4 3.2", chronic("k", "3.2", "mmol/L"), None),  # accepts nothing
+    (hb_halo.RULE, "hb", "80 92 92", ACCEPTED_HB, 72), (hb_halo.RULE, "hb", "80 102 102", ACCEPTED_HB, 72),
+    (hb_halo.RULE, "hb", "80 102 82 102", ACCEPTED_HB, None), (hb_halo.RULE, "hb", "80 102 91", ACCEPTED_HB, 72),
+    (hb_halo.RULE, "hb", "80 102 >101", ACCEPTED_HB, 72), (hb_halo.RULE, "hb", "80 102", ACCEPTED_HB, None),
+    (ren_halo.RULE, "creat", "260 225 225", CREATININE, 72), (ren_halo.RULE, "creat", "260 170 170", CREATININE, 72),
+    (ren_halo.RULE, "creat", "260 170 250 170", CREATININE, None),
+    (k_high.RULE, "k", "6.4 5.6", chronic("k", "5.8", "mmol/L"), 48),
+    (neut_low.RULE, "neut", "0.3 0.9 0.9", NEUTROPHILS, 72), (plt_low.RULE, "plt", "20 48 48", PLATELETS, 72),
+])  # fmt: skip
+def test_whatever_is_short_of_the_step_ends_the_episode_as_the_baseline_itself_does(
+    rule: Rule, analyte: str, story: str, baseline: Fact, cleared: float | None
+) -> None:
+    results = [lab(analyte, value, 24 * day) for day, value in enumerate(story.split(), start=1)]
+    found = asked(rule, results, context=patient(baseline, age=50))
+    assert [alert.cleared_at for alert in found] == [cleared and at(cleared)]
+
+
+def test_short_of_the_step_does_not_count_while_a_transfusion_or_haemolysis_lifts_the_value() -> None:
+    given = Fact(kind="transfusion", start=at(30))
+    for value in ("92", "102"):
+        results = [lab("hb", "80", 24), lab("hb", value, 48), lab("hb", value, 72)]
+        assert [alert.condition for alert in asked(hb_halo.RULE, results, ACCEPTED_HB, given)] == ["active"]
+    for value in ("2.8", "3.2"):
+        haemolysed = [lab("k", "2.4", 24), lab("k", value, 48, flags=("haemolysed",))]
+        assert [alert.condition for alert in asked(k_low.RULE, haemolysed, ACCEPTED_K)] == ["active"]
+
+
+def test_an_unknown_egfr_does_not_keep_a_creatinine_below_the_baseline_from_ending_the_episode() -> None:
+    results = [lab("creat", value, hour) for value, hour in (("260", 24), ("170", 48), ("170", 72))]
+    found = asked(ren_halo.RULE, results, context=Context(facts=(CREATININE,)))
+    assert [alert.cleared_at for alert in found] == [at(72)]
+
+
+@given(st.decimals("2.0", "4.0", places=1), st.decimals("2.0", "4.0", places=1), st.decimals("2.0", "2.9", places=1))
+def test_a_better_value_clears_whenever_a_worse_one_does(one: Decimal, two: Decimal, base: Decimal) -> None:
+    worse, better = sorted((one, two))
+    ends = []
+    for value in (worse, better):
+        found = asked(k_low.RULE, [lab("k", "2.0", 24), lab("k", str(value), 48)], chronic("k", str(base), "mmol/L"))
+        ends.append(bool(found) and found[0].condition == "cleared")
+    assert ends == sorted(ends)
