@@ -55,6 +55,13 @@ def settled(view: View, at: datetime, judge_sample: Callable[[Sample], Judgement
         return early, judgement
     if judgement.severity is Severity.CRITICAL:
         return early, msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
+    return settled_by_final(view, at, judge_sample)
+
+
+def settled_by_final(
+    view: View, at: datetime, judge_sample: Callable[[Sample], Judgement]
+) -> tuple[Sample, Judgement] | None:
+    """The judgement at `at` from final values alone."""
     final = sample_at(view, at)
     return (final, judge_sample(final)) if final else None
 

@@ -45,15 +45,20 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
     """Of the newest flagged sample."""
 
     def after(self, view: View, sample: Sample, judgement: Judgement) -> tuple[Suppression, Judgement]:
-        """The state after this sample, and its judgement, INFO while quiet holds."""
+        """The state after this sample, and its judgement, INFO while quiet holds. A preliminary one changes neither."""
         if "preliminary" in judgement.flags:
             return self, judgement
         if "pseudohypercalcaemia" in judgement.flags:
             return _flagged(sample), judgement
         if self._ended(view, sample, judgement):
             return Suppression(), judgement
-        quiet = self.since is not None and sample.ionised is None and judgement.truth is Truth.TRUE
-        return self, _quieted(judgement) if quiet else judgement
+        return self, _quieted(judgement) if self.quiets(view, sample, judgement) else judgement
+
+    def quiets(self, view: View, sample: Sample, judgement: Judgement) -> bool:
+        """Whether this total calcium says again what is known to be pretended."""
+        if self.since is None or sample.ionised is not None or judgement.truth is not Truth.TRUE:
+            return False
+        return not self._ended(view, sample, judgement)
 
     def _ended(self, view: View, sample: Sample, judgement: Judgement) -> bool:
         if self.since is None or sample.at - self.since > hours(view.pack, "calcium.suppressed_hours"):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
 from alerts.calcium_basis import Reading, Sample, earlier
-from alerts.calcium_judging import Grades, Side, judge, settled
+from alerts.calcium_judging import Grades, Side, judge, settled, settled_by_final
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.counterfactual import leaves
 from alerts.intervals import difference, lowest
@@ -97,7 +98,10 @@ SIDE = Side(
 
 def _step(view: View, at: datetime, suppression: Suppression) -> tuple[Suppression, Judgement | None]:
     """A value once shown to be pretended quiets the next ones for a while."""
-    pair = settled(view, at, lambda sample: _at_sample(view, sample))
+    judge_sample = partial(_at_sample, view)
+    pair = settled(view, at, judge_sample)
+    if pair and "preliminary" in pair[1].flags and suppression.quiets(view, *pair):
+        pair = settled_by_final(view, at, judge_sample)  # quiet is not CRITICAL, so preliminary values say nothing
     return suppression.after(view, *pair) if pair else (suppression, None)
 
 

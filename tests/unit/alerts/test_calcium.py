@@ -160,6 +160,31 @@ def test_pseudohypercalcaemia_is_quiet_until_the_value_or_ionised_calcium_rises_
     assert pretended(*risen, *pair("200", "3.00")) == ["INFO", "MEDIUM", "HIGH"]
 
 
+def _preliminary(hour: str, value: str) -> list[Result]:
+    return points("ca", f"{hour}:{value}", status="P") + points("alb", f"{hour}:40")
+
+
+def test_a_preliminary_total_calcium_is_quiet_too_and_changes_nothing_of_the_quiet() -> None:
+    first = [result("ca", "3.30"), result("alb", "40"), result("tp", "105"), result("ica", "1.22")]
+    for value, severity in (("3.45", "INFO"), ("3.55", "INFO"), ("3.56", "CRITICAL")):  # > 0.25 above 3.30 ends it
+        (alert,) = alerts_of(both(*first, *_preliminary("120", value)), "CA_HIGH")
+        assert (value, alert.severity) == (value, severity)
+    (alert,) = alerts_of(both(*first, *_preliminary("720.1", "3.45")), "CA_HIGH")
+    assert alert.severity == "CRITICAL"
+    (alert,) = alerts_of(both(*first, *_preliminary("120", "3.45"), *points("ica", "120:1.40")), "CA_HIGH")
+    assert alert.severity == "CRITICAL"  # ionised calcium has risen
+    judged = ca_high.RULE.judge(view(first, _preliminary("120", "3.60"), pair("200", "3.45")))
+    assert [str(j.severity) for j in judged] == ["INFO", "CRITICAL", "INFO"]  # only a final one ends it for good
+
+
+def test_beside_a_preliminary_albumin_the_final_total_calcium_is_quiet_as_ever() -> None:
+    first = [result("ca", "3.30"), result("alb", "40"), result("tp", "105"), result("ica", "1.22")]
+    more = [*points("ca", "120:3.45"), *points("alb", "120:40", status="P")]
+    (alert,) = alerts_of(both(*first, *more), "CA_HIGH")
+    assert (alert.severity, alert.sampled_at) == ("INFO", hours(120))
+    assert "preliminary" not in alert.flags
+
+
 def test_a_preliminary_calcium_alerts_only_when_critical() -> None:
     albumin = result("alb", "40")
     assert alerts_of(both(result("ca", "2.90", status="P"), albumin), "CA_HIGH") == []
