@@ -415,3 +415,32 @@ async def test_a_timer_takes_the_person_first_as_the_end_of_a_hold_does(database
         await conn.execute("SET LOCAL lock_timeout = '2s'")
         await conn.execute("UPDATE timer SET due_at = clock_timestamp() WHERE kind = 'specimen_hold'")
     assert await firing == 3
+
+
+async def test_what_takes_the_place_of_an_alert_that_waits_waits_too(database: str, feed: Feed) -> None:
+    await feed(OWN)
+    await feed(events.report(1, {"k": "6.2"}, hours=12))
+    await feed(events.report(1, {"k": "4.3"}, hours=12, status="C", later=1))
+    await feed(events.report(1, {"hb": "9.4", "creat": "45", "k": "6.2"}, hours=12, status="C", later=2))
+    await feed(events.report(2, {"alb": "4.0"}), events.merge(2, 1, hours=14))
+    place = "SELECT held_until FROM alert WHERE rule = 'K_HIGH' AND condition = 'active'"
+    assert one(database, place) == one(
+        database, "SELECT held_until FROM alert WHERE rule = 'SPECIMEN_MISMATCH' AND condition = 'active'"
+    )
+    await feed.fire(timedelta(hours=8))
+    assert told(database).count(("K_HIGH", "hold_over")) == 1
+    assert waiting(database) == []
+
+
+async def test_of_who_is_not_watched_when_the_wait_ends_it_is_kept_until_watched_again(
+    database: str, feed: Feed
+) -> None:
+    await feed(OWN, STRANGE)
+    await feed(events.context_change(1, ContextEntry(kind="care", code="declined"), hours=13))
+    await feed.fire(timedelta(hours=7))
+    assert [said(database, rule)[-1] for rule in WAITS] == ["care_declined"] * 3
+    assert waiting(database) == []
+    await feed(events.context_change(1, ContextEntry(kind="care", code="active"), hours=14))
+    assert waiting(database) == WAITS, "by the wall's clock the hold goes on"
+    await feed.fire(timedelta(hours=7))
+    assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]

@@ -132,3 +132,14 @@ def test_every_rule_has_a_clearing_row_and_a_worsening_row() -> None:
     names = {rule.name for rule in RULES}
     assert names - pack.clearing.keys() == set()
     assert names - pack.worsening.keys() == set()
+
+
+def test_another_specimen_in_doubt_is_news_however_severe_and_shelved_or_not() -> None:
+    known = told(severity=Severity.HIGH, level="SPECIMEN_MISMATCH", value=None, analyte="hb", sampled_at=ORIGIN)
+    for severity in (Severity.MEDIUM, Severity.HIGH):
+        doubt = alert(rule="SPECIMEN_MISMATCH", level="SPECIMEN_MISMATCH", severity=severity, value=None, analyte="hb")
+        other = msgspec.structs.replace(doubt, sampled_at=SOON)
+        for change in ("updated", "regraded", "reopened"):
+            found = decide(known, other, change, now=SOON, snoozed=True)
+            assert (found.send, found.reason) == (True, "another_draw")
+        assert not decide(known, doubt, "updated", now=SOON).send
