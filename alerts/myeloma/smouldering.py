@@ -97,12 +97,13 @@ def _ids(points: Iterable[Point]) -> tuple[str, ...]:
 
 
 def evolving_m(
-    pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity], since: datetime | None = None
-) -> Found:
+    pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity], since: datetime | None = None,
+    *, silent: Callable[[Point], bool],
+) -> Found:  # fmt: skip
     """Each sample with its condition: >= 5 g/L, and >= 25 % in 365 d or, while M is >= 30, >= 10 % in 183 d.
 
     `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample. Only samples
-    from `since` on are asked about.
+    from `since` on are asked about. A `silent` one is no lowest value (after plasma exchange, hyperviscosity 2).
     """
     half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest") for name in ("half_year", "year"))
     start = _window_before(pack, points, since)
@@ -113,6 +114,8 @@ def evolving_m(
         if total and one_band(point):
             continue  # the total may be higher: a band that has grown counts, one that has not is no reference
         total = total or not one_band(point)
+        if silent(point):
+            continue
         half.add(point)
         year.add(point)
 

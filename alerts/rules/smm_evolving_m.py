@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 
 from alerts.clone import heavy_chains
-from alerts.condition import Node, Quantity
+from alerts.condition import Node, Quantity, compare
+from alerts.logic import Truth
 from alerts.myeloma.evolving import Pattern, onward
+from alerts.myeloma.readings import post_exchange
 from alerts.myeloma.smouldering import ever, evolving_hb, evolving_m, samples
 from alerts.rule import Rule, View
 from alerts.samples import quantity
@@ -27,7 +30,11 @@ def patterns(view: View) -> dict[str, Pattern]:
 
 def _pattern(view: View, analyte: str, since: datetime | None) -> Iterator[tuple[Point, Node]]:
     current_m = quantity if analyte == "mspike" else partial(_current_m, view)
-    return evolving_m(view.pack, samples(view, analyte), current_m, since)
+    return evolving_m(view.pack, samples(view, analyte), current_m, since, silent=partial(_after_exchange, view))
+
+
+def _after_exchange(view: View, point: Point) -> bool:
+    return post_exchange(view, point.at)
 
 
 def haemoglobin(view: View) -> dict[str, Pattern]:
@@ -36,10 +43,21 @@ def haemoglobin(view: View) -> dict[str, Pattern]:
 
 
 def _current_m(view: View, point: Point) -> Quantity:
-    """The newest M up to the immunoglobulin, of the same window of six months; may be unknown."""
+    """The newest M up to the immunoglobulin, of the same window of six months; may be unknown.
+
+    One that plasma exchange lowered below the limit says nothing; the one before it is then the newest.
+    """
     within = timedelta(days=int(view.pack["smouldering.half_year_days"]))
-    known = view.series.newest("mspike", point.at, within)
-    return Quantity(name="mspike", interval=None, unit="g/L") if known is None else quantity(known)
+    newest_first = view.series.last_before("mspike", point.at + timedelta.resolution)
+    near = takewhile(lambda m: point.at - m.at <= within, newest_first)
+    return next(
+        (quantity(m) for m in near if not _lowered(view, m)), Quantity(name="mspike", interval=None, unit="g/L")
+    )  # fmt: skip
+
+
+def _lowered(view: View, m: Point) -> bool:
+    high = compare(quantity(m), view.pack.limit("smouldering.half_year_serum")).truth is Truth.TRUE
+    return not high and _after_exchange(view, m)
 
 
 def _onward(view: View, known: Trail, since: datetime | None) -> Trail:

@@ -76,3 +76,31 @@ def test_one_band_is_no_lowest_value_of_the_total_but_its_rise_counts() -> None:
 def test_the_highest_haemoglobin_of_the_window_may_be_a_bound() -> None:
     assert [a.rule for a in _judged(hb="0:>130 90:128 180:125").alerts] == ["SMM_EVOLVING_HB"]
     assert [a.rule for a in _judged(hb="0:128 90:>130 180:125").alerts] == ["SMM_EVOLVING_HB"]
+
+
+@pytest.mark.parametrize("analyte", ["mspike", "igg"])
+@pytest.mark.parametrize(
+    ("story", "rules"),
+    [
+        ("0:35 10:25 40:33", []),  # the fall of the exchange is no lowest value
+        ("0:35 12.1:25 40:33", ["SMM_EVOLVING_M"]),  # more than 72 h after it
+        ("0:25 10:35", ["SMM_EVOLVING_M"]),  # a rise seen after it counts
+        ("10:25 40:33", []),  # nor the only one
+    ],
+)
+def test_an_m_after_plasma_exchange_is_no_lowest_of_the_window(analyte: str, story: str, rules: list[str]) -> None:
+    known = context(*SMOULDERING.facts, fact("plasma_exchange", days(9)))
+    outcome = evaluate(view(series(analyte, story), context=known), RULES)
+    assert (outcome.failed, [alert.rule for alert in outcome.alerts]) == ({}, rules)
+    assert all(alert.severity == "MEDIUM" for alert in outcome.alerts)
+
+
+def test_an_m_that_plasma_exchange_lowered_does_not_close_the_six_month_limb_of_the_immunoglobulin() -> None:
+    known = context(*SMOULDERING.facts, fact("plasma_exchange", days(150)))
+    for m, rules in (
+        ("0:33 152:20", ["SMM_EVOLVING_M"]),
+        ("0:33 152:20 170:29", []),
+        ("0:20 152:31", ["SMM_EVOLVING_M"]),
+    ):
+        results = series("igg", "0:40 180:45") + series("mspike", m)
+        assert [alert.rule for alert in evaluate(view(results, context=known), (smm_evolving_m.RULE,)).alerts] == rules
