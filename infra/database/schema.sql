@@ -231,6 +231,7 @@ CREATE TABLE public.operations_alert (
     severity text NOT NULL,
     detail text NOT NULL,
     patient_id bigint,
+    feed text DEFAULT ''::text NOT NULL,
     count integer DEFAULT 1 NOT NULL,
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -612,6 +613,8 @@ CREATE INDEX context_event_patient ON public.context_event USING btree (patient_
 CREATE INDEX delivery_due ON public.delivery USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
 
 CREATE INDEX live_event_unstamped ON public.live_event USING btree (id) WHERE (seq IS NULL);
+
+CREATE INDEX operations_alert_feed ON public.operations_alert USING btree (feed, last_at) WHERE (feed <> ''::text);
 
 CREATE INDEX outbox_published ON public.outbox USING btree (published_at);
 

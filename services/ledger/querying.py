@@ -42,11 +42,14 @@ URGENT = ("CRITICAL", "HIGH")
 
 
 def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> list[Technical]:
-    """One call a message when a held value would be HIGH or CRITICAL in an allowed unit; history calls nobody."""
+    """One call a message when a held value would be HIGH or CRITICAL in an allowed unit; history calls nobody.
+
+    `services.ledger.operations` joins them when a feed sends many.
+    """
     urgent = [item for item in held if item.would_be in URGENT]
     if not urgent or event.purpose == "history":
         return []
-    worst = min((item.would_be for item in urgent), key=URGENT.index)
+    worst = min(urgent, key=lambda item: URGENT.index(item.would_be))
     what = "; ".join(
         f"{item.analyte or item.code} of {item.laboratory or 'a laboratory without a name'}, {item.reason}, "
         f"{item.would_be} if it is read in an allowed unit"
@@ -54,8 +57,11 @@ def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> 
     )
     detail = f"UNVERIFIED: {what}. Call the laboratory; the value stands in the quarantine, event {event.event_id}."
     return [
-        Technical(key=f"steward_page:{event.event_id}", kind=PAGE, severity=worst, patient_id=record, detail=detail)
-    ]
+        Technical(
+            key=f"{PAGE}:{event.event_id}", kind=PAGE, severity=worst.would_be, patient_id=record, detail=detail,
+            feed=f"{PAGE}:{worst.laboratory or event.source.sender}:{worst.reason}",
+        )
+    ]  # fmt: skip
 
 
 def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]:

@@ -37,7 +37,7 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
 
     def message(self, board_url: str) -> Message:
         """As a channel sends it; its id is stable over attempts."""
-        text = f"{self.kind}: {self.detail}"
+        text = f"{self.kind}: {self.detail}" + (f" ({self.count} so far)" if self.count > 1 else "")
         body = {
             "alert_id": stable_id("operations", self.key), "severity": self.severity, "level": self.kind,
             "family": "operations", "change": "opened", "summary": {"en": text, "sl": text},

@@ -333,12 +333,14 @@ CREATE TABLE operations_alert (                          -- technical alerts: ou
     severity        text NOT NULL,
     detail          text NOT NULL,
     patient_id      bigint,
+    feed            text NOT NULL DEFAULT '',            -- kind, laboratory and reason, where many may come at once
     count           integer NOT NULL DEFAULT 1,
     opened_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     told_at         timestamptz,
     closed_at       timestamptz
 );
+CREATE INDEX operations_alert_feed ON operations_alert (feed, last_at) WHERE feed <> '';
 
 -- ---------------------------------------------------------------- the rules: what runs, who approved it, what is off
 
