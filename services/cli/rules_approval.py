@@ -83,7 +83,8 @@ def approve(login: str, file: Path | None, rules: Path | None, data_dir: Path | 
     if waiting:
         Sayer().say(
             f"{waiting} alerts are open that only test recipients, or nobody, heard of. Look at them now, on the page "
-            "of alerts: each is sent with the next sample that meets its condition."
+            "of alerts. The clock now sends each that is HIGH or CRITICAL and was kept from somebody; the others go "
+            "with the next event of their patient."
         )
 
 

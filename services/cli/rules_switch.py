@@ -73,7 +73,9 @@ def on(rule: str, login: str, data_dir: Path | None) -> None:
     untold = transacted(data_dir, work)
     Sayer().say(f"{rule} is on", style="green")
     if untold:
-        Sayer().say(f"{untold} open alerts of it were told to nobody; each is sent with the next sample that meets it")
+        Sayer().say(
+            f"{untold} open alerts of it were told to nobody; the clock now sends each that the switch kept back"
+        )
 
 
 async def _people(conn: AsyncConnection[Any], rule: str, login: str, second: str) -> tuple[Account, ...]:

@@ -124,6 +124,12 @@ class Work(msgspec.Struct, kw_only=True):
                 self.teller.release(person, alert, cause, self.writes, self.rules, now)
                 self.touch(person)
 
+    def let_go(self, person: Stored) -> None:
+        """Tell what was kept back while its rule was off or the rules were a draft, if nothing keeps it any more."""
+        cause = Cause(event_id=None, received_at=datetime.now(UTC))
+        if watching.let_go(person, self.teller, self.rules, self.writes, cause):
+            self.touch(person)
+
     def retake(self, event: LabReport, results: Iterable[Result], at: datetime) -> int:
         """Results of an event taken before that nothing holds back any more at `at`; how many of them are new."""
         person = self.person(event)

@@ -1,5 +1,9 @@
 """After other rules came into force: persons nobody sends results of are judged by them too, a few at a time.
 
+First come those of whom something waits to be told that was kept back while its rule was off or the rules were a draft
+(`alert.withheld`): when the rule is on again, by a person or by itself, or the rules are approved, it goes out once. Of
+a draft at once only what is HIGH or CRITICAL, the rest with the patient's next event: training leaves much behind.
+
 What changes only because of the rules goes to the review list (`pack_change`), never to a page (behaviour 5). Each
 person is a transaction: nobody's rows are locked for longer than it takes to judge them, and one who cannot be judged
 holds nobody else back.
@@ -35,6 +39,13 @@ SELECT id, sent_id FROM patient
 WHERE rule_pack NOT IN ('', %s) AND id NOT IN (SELECT retired_id FROM patient_alias) AND NOT (id = ANY(%s))
 ORDER BY id LIMIT %s
 """
+_STOPPED: LiteralString = """
+SELECT id, sent_id FROM patient WHERE NOT (id = ANY(%(left)s)) AND id IN (
+    SELECT patient_id FROM alert WHERE condition = 'active' AND severity <> 'INFO' AND NOT (rule = ANY(%(off)s))
+        AND (withheld = 'rule_off'
+             OR (%(approved)s AND withheld = 'draft_pack' AND severity IN ('HIGH', 'CRITICAL'))))
+ORDER BY id LIMIT %(most)s
+"""
 _AGAIN = (AliasesChanged, errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 
 
@@ -67,12 +78,24 @@ class CatchUp:
     async def _find(self, conn: AsyncConnection[Any]) -> list[tuple[int, str]]:
         await self._govern(conn)
         self._forget()
+        waiting = await self._waiting(conn)
+        if waiting:
+            return waiting
         mark = self._rules.mark
         if self._done == mark:
             return []
         behind = await (await conn.execute(_BEHIND, (mark, sorted(self._left), CHUNK))).fetchall()
         self._done = "" if behind else mark
         return behind
+
+    async def _waiting(self, conn: AsyncConnection[Any]) -> list[tuple[int, str]]:
+        """Of whom something can be told that was kept back."""
+        standing = self._teller.standing
+        asked = {
+            "left": sorted(self._left), "off": [off.rule for off in standing.off], "most": CHUNK,
+            "approved": standing.status == "approved",
+        }  # fmt: skip
+        return await (await conn.execute(_STOPPED, asked)).fetchall()
 
     async def _govern(self, conn: AsyncConnection[Any]) -> None:
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
@@ -105,6 +128,7 @@ class CatchUp:
         )  # fmt: skip
         for person in work.persons.values():
             work.catch_up(person)
+            work.let_go(person)
         await work.writes.flush(conn, self._journal)
 
 

@@ -16,7 +16,7 @@ from alerts.series import Series
 from alerts.wording.notice import notices
 from services.ledger.comparing import Change, encode
 from services.ledger.lateness import raised_late
-from services.ledger.stored import StoredAlert
+from services.ledger.stored import STOPPED, StoredAlert
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 4
@@ -82,7 +82,10 @@ def _inherited(alert: StoredAlert, change: Change) -> StoredAlert:
         return alert
     last = old[-1]
     told = tuple(sorted({pair for a in old for pair in a.told} | set(alert.told)))
-    alert = msgspec.structs.replace(alert, told=told, **{name: getattr(last, name) for name in _TOLD})
+    stopped = next((a.withheld for a in reversed(old) if a.withheld in STOPPED), alert.withheld)
+    alert = msgspec.structs.replace(
+        alert, told=told, withheld=stopped, **{name: getattr(last, name) for name in _TOLD}
+    )  # fmt: skip
     worse = alert.state.severity.rank > last.state.severity.rank
     if worse or any(a.response != "acknowledged" for a in old):
         return alert

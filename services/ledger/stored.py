@@ -25,6 +25,8 @@ from services.ledger.context import Demographics
 
 Condition = Literal["active", "cleared", "retracted", "superseded"]
 Response = Literal["unacknowledged", "acknowledged", "shelved", "closed"]
+STOPPED = ("rule_off", "draft_pack")
+"""Why an alert of a patient who is watched was not told: its rule was off, or the rules a draft."""
 
 _RESULTS: LiteralString = "SELECT patient_id, body FROM result WHERE patient_id = ANY(%s)"
 _CONTEXT: LiteralString = (
@@ -69,7 +71,8 @@ class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
     told_draft: bool = False
     """That notification was a draft's, so test recipients only know of it."""
     withheld: str = ""
-    """Why its people were not told of what they should be (`alerts.watching.Gate`); told once that no longer holds."""
+    """Why its people were not told of what they should be (`alerts.watching.Gate`, or one of
+    `STOPPED`); told once that no longer holds."""
     held_until: datetime | None = None
     """Its notification waits so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     told: tuple[tuple[str, str], ...] = ()

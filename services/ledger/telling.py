@@ -19,7 +19,7 @@ from services.ledger.deciding import decide, unless_stopped
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Entry
 from services.ledger.operations import Technical
-from services.ledger.stored import Stored, StoredAlert
+from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
 from services.shared.channels import Channel
 from services.shared.rule_pack import DRAFT, Standing
@@ -118,6 +118,21 @@ class Teller:
         after, decision = self._hold(person, change, after, decision, writes, datetime.now(UTC))
         self._write(person, change, after, decision, cause, writes, rules)
 
+    def lets_go(self, alert: StoredAlert) -> bool:
+        """Whether what stopped its notification (`STOPPED`) does not any more: the rule is on, the rules approved."""
+        waits = alert.withheld == "draft_pack" and self.standing.status == "draft"
+        return not waits and self.standing.is_off(alert.state.rule) is None
+
+    def tell_stopped(self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules) -> None:
+        """What a rule that was off, or a draft, kept from people, when it does not any more: decided anew, once."""
+        now = datetime.now(UTC)
+        change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
+        after = msgspec.structs.replace(alert, version=alert.version + 1, withheld="")
+        decision = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
+                          standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        after, decision = self._hold(person, change, after, decision, writes, now)
+        self._write(person, change, after, decision, cause, writes, rules)
+
     def _write(self, person: Stored, change: Change, after: StoredAlert, decision: Decision, cause: Cause,
                writes: Writes, rules: Rules) -> StoredAlert:  # fmt: skip
         recipients, withheld = self._recipients(after, decision)
@@ -131,7 +146,7 @@ class Teller:
             heard, before = _as_heard(record, change, decision)
             body = for_channel(heard, before, after, decision.reason)
             after = self._deliver(heard.change, after, decision, recipients, body, cause, writes)
-        after = _withheld(after, decision, writes)
+        after = _withheld(after, decision, writes, draft=bool(withheld))
         person.alerts[after.alert_id] = after
         writes.alerts[after.alert_id] = alert_row(
             after, self._site_version, cause.event_id, cause.received_at, rule_pack_status=status
@@ -172,17 +187,24 @@ class Teller:
 
 def _as_heard(record: Alert, change: Change, decision: Decision) -> tuple[Alert, StoredAlert | None]:
     """The record and what was said before; what has waited and nobody heard of is new to them."""
-    if decision.reason == "hold_over" and change.before is not None and change.before.told_at is None:
+    before = change.before
+    waited = decision.reason == "hold_over" or (
+        decision.reason in ("first", "late") and before is not None and change.after is before.state
+    )
+    if waited and before is not None and before.told_at is None:
         return msgspec.structs.replace(record, change="opened"), None
-    return record, change.before
+    return record, before
 
 
-def _withheld(alert: StoredAlert, decision: Decision, writes: Writes) -> StoredAlert:
-    """Remembered until somebody hears of it."""
+def _withheld(alert: StoredAlert, decision: Decision, writes: Writes, *, draft: bool) -> StoredAlert:
+    """Remembered until those hear of it from whom it was kept."""
     if decision.send:
         writes.closings.told(alert.alert_id)
-    settled = decision.send or decision.reason in ("held_specimen", "draft_pack")
-    reason = "" if settled else decision.reason if decision.reason in GATES else alert.withheld
+    settled = decision.send or decision.reason == "held_specimen"
+    stopped = decision.reason in GATES or decision.reason in STOPPED
+    reason = "draft_pack" if draft else "" if settled else decision.reason if stopped else alert.withheld
+    if reason in STOPPED and alert.condition != "active":  # it ended before anybody had to hear of it
+        reason = ""
     return alert if reason == alert.withheld else msgspec.structs.replace(alert, withheld=reason)
 
 

@@ -23,7 +23,7 @@ from services.ledger.closing import entry
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Entry
 from services.ledger.operations import Technical
-from services.ledger.stored import Stored, StoredAlert
+from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
 from services.shared import context_event
@@ -40,8 +40,21 @@ def settle(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: 
         _turn(person, found, teller, writes, cause, now)
     _list(person, rules.pack, writes, now)
     for alert in list(person.alerts.values()):
-        if alert.withheld and not teller.gate(person, alert, now) and _is_due(alert):
+        gated = alert.withheld and alert.withheld not in STOPPED
+        if gated and not teller.gate(person, alert, now) and _is_due(alert):
             teller.tell_withheld(person, alert, cause, writes, rules)
+    let_go(person, teller, rules, writes, cause)
+
+
+def let_go(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: Cause) -> int:
+    """What a rule that is on again, or the approval, lets go of what still holds; how many alerts."""
+    found = [
+        alert for alert in person.alerts.values()
+        if alert.withheld in STOPPED and alert.condition == "active" and _is_due(alert) and teller.lets_go(alert)
+    ]  # fmt: skip
+    for alert in found:
+        teller.tell_stopped(person, alert, cause, writes, rules)
+    return len(found)
 
 
 def next_turn(person: Stored) -> datetime | None:

@@ -20,7 +20,9 @@ from schemas.identity import event_id
 from schemas.patient_event import ContextEntry, Event, Patient
 from services.cli.app import halo
 from services.ledger.batch import Ledger
+from services.ledger.memory import Memory
 from services.ledger.opening import open_ledger
+from services.mapping.site import DEFAULT_SITE
 from services.reading.hl7v2 import read
 from services.shared.settings import Settings
 from tests.real import events
@@ -223,6 +225,31 @@ async def test_a_second_sender_of_a_wrong_death_does_not_silence(
     assert [row[1:4] for row in told(database)] == [("opened", "first", "queued")]
     operations = [] if revived else [("result_after_death", "CRITICAL")]
     assert ask(database, "SELECT kind, severity FROM operations_alert") == operations
+
+
+async def test_the_same_words_received_earlier_count_from_then_whichever_comes_first(
+    database: str, tmp_path: Path
+) -> None:
+    """A message that waited among the dead letters: its death is the same event as that of the next message."""
+    late, early = (change(FLAG, hours=hours) for hours in (24, -24))
+    late = msgspec.structs.replace(late, event_id=early.event_id)  # type: ignore[arg-type, union-attr]
+    memory = Memory(DEFAULT_SITE)
+    feed = Feed(ledger(database, tmp_path))
+    for event in (late, potassium("6.8", hours=22)):
+        await feed(event)
+        memory.take(event)
+    assert told(database) == [], "as far as is known the sample is from before the death"
+    for event in (early, late, early):
+        await feed(event)
+        memory.take(event)
+    await feed.close()
+    assert [row[3] for row in told(database)] == ["queued"]
+    assert one(database, "SELECT received_at FROM context_event") == events.NOW - timedelta(hours=24)
+    assert one(database, "SELECT count(*) FROM source_message") == 2
+    (record,) = memory._records.values()
+    assert [rank.partition(" ")[0] for rank, _, _ in record.entries] == [
+        f"{events.NOW - timedelta(hours=24):%Y%m%dT%H%M%S%f}"
+    ]
 
 
 async def test_with_a_list_only_the_enrolled_are_told_and_then_what_holds_once(database: str, tmp_path: Path) -> None:
@@ -446,5 +473,5 @@ async def test_of_a_draft_nobody_but_test_recipients_hears_and_it_is_tried_once(
     for hour in (5, 6):
         await feed(events.report(1, {"hb": "130"}, hours=hour))
     await feed.close()
-    assert (told(database), ask(database, "SELECT version, withheld FROM alert")) == ([], [(2, "")])
+    assert (told(database), ask(database, "SELECT version, withheld FROM alert")) == ([], [(2, "draft_pack")])
     assert reasons(database) == ["not_enrolled", "draft_pack"]

@@ -172,6 +172,19 @@ def test_once_approved_everybody_hears_of_what_is_still_true(database: str, tmp_
     assert one(database, "SELECT rule_pack_status FROM alert") == "approved"
 
 
+def test_once_approved_the_clock_tells_what_was_kept_back_and_is_urgent(database: str, tmp_path: Path) -> None:
+    """HIGH and CRITICAL at once and once; what is less goes with the patient's next event."""
+    hospital = Hospital(database, tmp_path, REAL)
+    hospital.take(events.report(1, {"ca": "13.9"}), events.report(2, {"ca": "10.8"}))
+    assert hospital.catch_up() == 0, "a draft"
+    approve()
+    assert (hospital.catch_up(), hospital.catch_up()) == (1, 0)
+    told = "SELECT a.severity, d.change, d.reason FROM delivery AS d JOIN alert AS a USING (alert_id) ORDER BY d.created_at"
+    assert ask(database, told) == [("CRITICAL", "opened", "first")]
+    hospital.take(events.report(2, {"hb": "130"}, hours=1))
+    assert ask(database, told)[1:] == [("MEDIUM", "opened", "first")]
+
+
 def test_a_withdrawal_reaches_whom_the_draft_told(database: str, tmp_path: Path) -> None:
     hospital = Hospital(database, tmp_path, REAL + TEST)
     hospital.take(events.report(1, {"ca": "13.9"}, order="a"))

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
+from schemas.patient_event import ContextEntry
 from services.ledger.journal import SYSTEM
 from tests.real import events
 from tests.real.board import board, link, person
@@ -73,6 +75,66 @@ def test_it_comes_on_by_itself(database: str, tmp_path: Path) -> None:
     assert _soon(lambda: "SWITCHED OFF" not in done())
     hospital.take(events.report(1, {"ca": "13.9"}, hours=1))
     assert reasons(database) == [("no", "rule_off"), ("yes", "first")]
+
+
+@pytest.mark.parametrize("by", ["itself", "a person"])
+def test_on_again_what_it_kept_back_is_told_once_without_a_sample(database: str, tmp_path: Path, by: str) -> None:
+    """Off for the night, a calcium that begins in it, no further sample: the clock tells it in the morning."""
+    hospital = Hospital(database, tmp_path, REAL)
+    off("CA_HIGH", "--second", "kranjc", until=soon(3) if by == "itself" else "")
+    hospital.take(events.report(1, {"ca": "13.9"}))
+    assert hospital.catch_up() == 0, "it is off"
+    if by == "a person":
+        done("on", "CA_HIGH", "--by", "kranjc")
+    assert _soon(lambda: "SWITCHED OFF" not in done())
+    assert (hospital.catch_up(), hospital.catch_up()) == (1, 0)
+    assert reasons(database) == [("no", "rule_off"), ("yes", "first")]
+    assert ask(database, "SELECT alert_version, change, reason FROM delivery") == [(2, "opened", "first")]
+    hospital.take(events.report(1, {"ca": "13.9"}, hours=1))
+    assert reasons(database)[2:] == [("no", "already_told")]
+    assert hospital.log_faults(one(database, "SELECT patient_id FROM alert")) == []
+
+
+def test_any_event_of_the_patient_tells_it_too(database: str, tmp_path: Path) -> None:
+    hospital = Hospital(database, tmp_path, REAL)
+    off("CA_HIGH", "--second", "kranjc")
+    hospital.take(events.report(1, {"ca": "13.9"}))
+    hospital.take(events.report(1, {"hb": "130"}, hours=1))
+    assert reasons(database) == [("no", "rule_off")]
+    done("on", "CA_HIGH", "--by", "kranjc")
+    hospital.take(events.report(1, {"hb": "130"}, hours=2))
+    assert reasons(database) == [("no", "rule_off"), ("yes", "first")]
+    assert hospital.catch_up() == 0
+
+
+def test_on_again_a_worse_value_is_told_and_what_ended_or_was_imported_is_not(database: str, tmp_path: Path) -> None:
+    hospital = Hospital(database, tmp_path, REAL)
+    hospital.take(events.report(1, {"ca": "11.3"}, order="a"), events.report(4, {"ca": "11.3"}, order="d"))
+    off("CA_HIGH", "--second", "kranjc")
+    hospital.take(
+        events.report(1, {"ca": "13.9"}, order="b", hours=1),
+        events.report(2, {"ca": "13.9"}, order="c"),
+        msgspec.structs.replace(events.report(3, {"ca": "13.9"}, order="h"), purpose="history"),
+        events.report(4, {"ca": "11.3"}, order="e", hours=1),
+    )
+    hospital.take(events.report(2, {"ca": "9.2"}, order="c", status="C", later=1))
+    before = len(ask(database, "SELECT 1 FROM delivery"))
+    done("on", "CA_HIGH", "--by", "kranjc")
+    assert hospital.catch_up() == 1
+    fresh = "SELECT p.sent_id LIKE '%%1', d.reason FROM delivery AS d JOIN patient AS p ON p.id = d.patient_id"
+    assert ask(database, fresh + " ORDER BY d.created_at DESC, d.id LIMIT 1") == [(True, "higher_severity")]
+    assert len(ask(database, "SELECT 1 FROM delivery")) == before + 1
+
+
+def test_of_somebody_not_watched_it_waits_on(database: str, tmp_path: Path) -> None:
+    hospital = Hospital(database, tmp_path, REAL)
+    off("CA_HIGH", "--second", "kranjc")
+    hospital.take(events.report(1, {"ca": "13.9"}))
+    hospital.take(events.context_change(1, ContextEntry(kind="enrolment", value="ended", from_="2026-01-01")))
+    done("on", "CA_HIGH", "--by", "kranjc")
+    assert (hospital.catch_up(), hospital.catch_up()) == (1, 0)
+    assert ask(database, "SELECT withheld FROM alert") == [("not_enrolled",)]
+    assert ask(database, "SELECT 1 FROM delivery") == []
 
 
 def test_whoever_was_told_hears_of_a_withdrawal(database: str, tmp_path: Path) -> None:

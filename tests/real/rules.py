@@ -62,6 +62,19 @@ class Hospital:
         self._run(lambda: self.ledger.store(events.records(*taken, start=self.offset)))
         self.offset += len(taken)
 
+    def catch_up(self) -> int:
+        """As the clock does it, by a process that has just begun, until nothing is left to do; how many persons."""
+
+        async def bring() -> int:
+            step, total = self.ledger.catch_up(), 0
+            async with await databases.connect_writer(self.settings.database, "test") as conn:
+                while count := await step(conn):
+                    total += count
+                    assert total < 100, "it never ends"
+            return total
+
+        return asyncio.run(bring())
+
     def log_faults(self, chain: int = SYSTEM) -> list[str]:
         """What is wrong with a chain of the alert log."""
 
