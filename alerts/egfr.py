@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
+from itertools import chain, takewhile
 from typing import Literal, cast
 
 import msgspec
@@ -163,6 +164,24 @@ def reference_sample(view: View, at: datetime) -> Point | None:
         return creatinine
     span = timedelta(hours=int(view.pack["aki.beside_hours"]))
     return None if view.series.nearest("creat", at, span, reported.result.specimen) else reported
+
+
+def newest_reference(view: View, at: datetime, within: timedelta) -> Point | None:
+    """The newest final sample up to `at` that tells kidney function, at most `within` earlier (bound included)."""
+    creatinine = view.series.newest("creat", at, within)
+    first = view.series.newest("egfr", at, within)
+    if first is None:
+        return creatinine
+    after = at - within if creatinine is None else creatinine.at
+    reported = chain((first,), view.series.last_before("egfr", first.at))
+    newer = takewhile(lambda p: p.at >= after, reported)
+    return next((p for p in newer if reference_sample(view, p.at) is p), creatinine)
+
+
+def references(view: View, before: datetime, within: timedelta) -> list[Point]:
+    """Every final sample of the time before that tells kidney function, at most `within` earlier (bound included)."""
+    reported = (p for p in view.series.before("egfr", before, within) if reference_sample(view, p.at) is p)
+    return [*view.series.before("creat", before, within), *reported]
 
 
 def egfr_at(view: View, sample: Point) -> Quantity:

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.episodes import Episode, Fold
+from alerts.logic import Truth
 from alerts.preliminary import only_critical
 from alerts.rule import Rule, View
 from alerts.stepping import Step, Walk
@@ -19,6 +20,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     last: Step | None = None
     folded: Fold = Fold()
+    said: Truth | None = None
+    """How its newest sample came out; None while it has judged none."""
 
     @property
     def open(self) -> bool:
@@ -29,11 +32,12 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
         """Up to and with `at`, which lies not before the moment it stands at."""
         if not isinstance(self.rule.judge, Walk):
             raise TypeError(f"{self.rule.name} cannot be watched: it is judged over the whole history, not by steps")
-        last, folded = self.last, self.folded
+        last, folded, said = self.last, self.folded, self.said
         for step in self.rule.judge.onward(view, last, at):
-            said = [] if step.judgement is None else [only_critical(view, step.judgement)]
-            last, folded = step, folded.take(said, view.pack.clearing[self.rule.name])
-        return msgspec.structs.replace(self, last=last, folded=_lean(folded))
+            judged = [] if step.judgement is None else [only_critical(view, step.judgement)]
+            last, folded = step, folded.take(judged, view.pack.clearing[self.rule.name])
+            said = judged[-1].truth if judged else said
+        return msgspec.structs.replace(self, last=last, folded=_lean(folded), said=said)
 
 
 def watches(rules: Iterable[Rule]) -> tuple[Watch, ...]:
@@ -44,6 +48,14 @@ def watches(rules: Iterable[Rule]) -> tuple[Watch, ...]:
 def any_open(followed: Iterable[Watch]) -> bool:
     """Whether one of the rules has an open episode where the watches stand."""
     return any(watch.open for watch in followed)
+
+
+def over(followed: Iterable[Watch]) -> Truth:
+    """Whether none of them is open where the watches stand; INDETERMINATE while the newest sample of one is so."""
+    stand = tuple(followed)
+    if any_open(stand):
+        return Truth.FALSE
+    return Truth.INDETERMINATE if any(watch.said is Truth.INDETERMINATE for watch in stand) else Truth.TRUE
 
 
 def _lean(folded: Fold) -> Fold:

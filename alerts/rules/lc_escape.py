@@ -13,8 +13,8 @@ from operator import attrgetter
 
 import msgspec
 
-from alerts.condition import Node, Quantity, all_of, fact
-from alerts.egfr import estimated
+from alerts.condition import Node, all_of, fact
+from alerts.egfr import adults_only, egfr_at, newest_reference, references
 from alerts.intervals import median
 from alerts.logic import Truth, negate
 from alerts.myeloma.disease import Disease, taken_up
@@ -23,6 +23,7 @@ from alerts.myeloma.notes import shown as written
 from alerts.myeloma.patient_type import PatientType
 from alerts.myeloma.steps import Step
 from alerts.rule import Judgement, Rule, View
+from alerts.samples import hours
 from alerts.severity import Severity
 from alerts.stepping import Resumed, Trail, earliest, steps_at
 from alerts.stepping import Step as Judged
@@ -32,7 +33,7 @@ def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
     """One judgement a draw of both light chains."""
     now, at = taken_up(view, known.kept, since)
     serum = [now.told[name].steps for name in ("serum", "immunoglobulin") if name in now.told]
-    at = earliest(at, since)
+    at = earliest(at, _kidney_since(view, since))
 
     def draws(before: dict[str, Node] | None) -> Iterator[Judged]:
         last = before or {}  # of each method's series
@@ -106,14 +107,19 @@ def _graded(view: View, judgement: Judgement, *, confirmed: bool) -> Judgement:
 
 
 def _kidney(view: View, at: datetime) -> Node:
-    """By the newest creatinine of the last 60 d and the median of the 365 d before it."""
-    creatinine = view.series.newest("creat", at, timedelta(days=int(view.pack["relapse.organ_days"])))
-    if creatinine is None:
+    """By the newest eGFR of the last 60 d, our own or one reported without a creatinine, and the 365 d before it."""
+    newest = newest_reference(view, at, timedelta(days=int(view.pack["relapse.organ_days"])))
+    if newest is None:
         return fact("egfr_unknown", Truth.INDETERMINATE)
-    earlier = view.series.before("creat", creatinine.at, timedelta(days=int(view.pack["lc_escape.egfr_days"])))
-    known = [q.interval for q in (estimated(view, p) for p in earlier) if q.interval is not None]
-    estimate: Quantity = estimated(view, creatinine)
-    return kidney(view.pack, estimate, median(known) if known else None)
+    earlier = references(view, newest.at, timedelta(days=int(view.pack["lc_escape.egfr_days"])))
+    known = [q.interval for q in (egfr_at(view, p) for p in earlier) if q.interval is not None]
+    return adults_only(view, newest.at, kidney(view.pack, egfr_at(view, newest), median(known) if known else None))
+
+
+def _kidney_since(view: View, since: datetime | None) -> datetime | None:
+    """A creatinine up to a day after a reported eGFR says whether that one counts: such a draw is judged again."""
+    reported = since is not None and view.series.points("egfr")
+    return since - hours(view.pack, "aki.beside_hours") if since is not None and reported else since
 
 
 def _facts(step: Step) -> dict[str, str]:
@@ -127,7 +133,7 @@ def _facts(step: Step) -> dict[str, str]:
 RULE = Rule(
     name="LC_ESCAPE",
     family="relapse",
-    inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat", "igg", "iga", "igm"}),
+    inputs=frozenset({"flck", "flcl", "mspike", "umprot", "sife", "creat", "egfr", "igg", "iga", "igm"}),
     judge=Resumed(_onward),
     delivery="working_hours",
 )

@@ -1,4 +1,7 @@
-"""REN_DECLINE: eGFR at or below 75 % of its median of the prior 365 days, twice, 14 days apart [E] (kidney 3)."""
+"""REN_DECLINE: eGFR at or below 75 % of its median of the prior 365 days, twice, 14 days apart [E] (kidney 3).
+
+The eGFR is our own; a reported one counts only where there is no creatinine, and is compared with both kinds.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,27 @@ from decimal import Decimal
 import msgspec
 
 from alerts.condition import Node, Quantity, all_of, compare, fact
-from alerts.egfr import displayed, estimated, missing_for_egfr
+from alerts.egfr import adults_only, displayed, egfr_at, missing_for_adults, missing_for_egfr, reference_sample
 from alerts.intervals import median, ratio
 from alerts.logic import Interval, Truth
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import NOTHING_AHEAD, Walk
+from alerts.stepping import BESIDE, Walk
 from alerts.thresholds import Pack
 
 
 class _Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One final creatinine with its own eGFR and the median it is compared with."""
+    """One final creatinine with its own eGFR, or a reported eGFR, and the median it is compared with."""
 
     point: Point
     estimate: Quantity
     usual: Interval | None
     node: Node
     """eGFR <= 75 % of the median, this sample alone."""
+    methods: frozenset[str]
+    """Where the estimates that are compared come from."""
 
 
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +46,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """The eGFR of a final creatinine; a chain back in time."""
+    """The eGFR of a final creatinine, or a reported one; a chain back in time."""
 
     point: Point
     quantity: Quantity
@@ -49,11 +54,11 @@ class _Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | None]:
-    """A final creatinine; the first of a run of samples that meet it waits for the second."""
-    point = view.series.at("creat", at)
+    """A final eGFR, our own or reported; the first of a run of samples that meet it waits for the second."""
+    point = reference_sample(view, at)
     if point is None or point.preliminary:
         return known, None
-    estimate = estimated(view, point)
+    estimate = egfr_at(view, point)
     sample = _sample(view, point, estimate, known.newest)
     began = known.began if sample.node.truth is not Truth.FALSE else None
     began = (began or at) if sample.node.truth is Truth.TRUE else began
@@ -85,7 +90,10 @@ def _sample(view: View, point: Point, estimate: Quantity, newest: _Estimate | No
     known = [q.interval for _, q in window if q.interval is not None]
     usual = median(known) if known else None
     node = _node(view.pack, estimate, usual, [p.result.result_id for p, _ in window])
-    return _Sample(point=point, estimate=estimate, usual=usual, node=node)
+    methods = frozenset({estimate.method, *(q.method for _, q in window if q.interval is not None)})
+    return _Sample(
+        point=point, estimate=estimate, usual=usual, node=adults_only(view, point.at, node), methods=methods
+    )  # fmt: skip
 
 
 def _window(newest: _Estimate | None, start: datetime) -> list[tuple[Point, Quantity]]:
@@ -121,14 +129,24 @@ def _judge(view: View, sample: _Sample, twice: Truth) -> Judgement:
         level="REN_DECLINE" if met else "",
         severity=Severity.MEDIUM if met else None,
         clears=_clears(view.pack, sample),
-        analyte="creat",
+        analyte=point.result.analyte,
         value=shown(point),
         unit=point.result.unit,
-        flags=point.flags if met else (),
-        missing=missing_for_egfr(view, point.at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
+        flags=_flags(sample) if met else (),
+        missing=_missing(view, point) if node.truth is Truth.INDETERMINATE else (),
         possible=(Severity.MEDIUM,) if node.truth is Truth.INDETERMINATE else (),
         facts=_facts(sample) if met else {},
     )
+
+
+def _flags(sample: _Sample) -> tuple[str, ...]:
+    return tuple(sorted({*sample.point.flags, *(["cross_method"] if len(sample.methods) > 1 else [])}))
+
+
+def _missing(view: View, point: Point) -> tuple[str, ...]:
+    """What the equation lacks; a reported eGFR needs none, only an adult."""
+    lacking = missing_for_egfr if point.result.analyte == "creat" else missing_for_adults
+    return lacking(view, point.at) or ("creat",)
 
 
 def _clears(pack: Pack, sample: _Sample) -> Truth:
@@ -148,7 +166,7 @@ def _facts(sample: _Sample) -> dict[str, str]:
 RULE = Rule(
     name="REN_DECLINE",
     family="renal_failure",
-    inputs=frozenset({"creat"}),
-    judge=Walk(("creat",), _step, _Known(), ahead=NOTHING_AHEAD),
+    inputs=frozenset({"creat", "egfr"}),
+    judge=Walk(("creat", "egfr"), _step, _Known(), ahead=BESIDE),
     delivery="working_hours",
 )

@@ -1,7 +1,8 @@
 """REN_LCCN: possible cast nephropathy (kidney 3): AKI or eGFR below 40, with involved FLC >= 500 mg/L: CRITICAL.
 
 Acute renal impairment in myeloma is an emergency [R:26]. Kidney and light chains need not be of one draw: the newest
-of each within the 60 days of the organ findings count. Ends when neither REN_AKI nor REN_HALO is open.
+of each within the 60 days of the organ findings count. A reported eGFR counts only where there is no creatinine. Ends
+when neither REN_AKI nor REN_HALO is open, and neither of them is left INDETERMINATE.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import msgspec
 
 from alerts.clone import light_chain
 from alerts.condition import Node, all_of, any_of, compare, fact
-from alerts.egfr import displayed, estimated
+from alerts.egfr import adults_only, displayed, egfr_at, newest_reference, reference_sample
 from alerts.kidney import aki_at
 from alerts.logic import Truth
 from alerts.rule import Judgement, Rule, View
@@ -20,20 +21,21 @@ from alerts.rules import ren_aki, ren_halo
 from alerts.samples import hours, in_force, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.standing import Watch, any_open, watches
+from alerts.standing import Watch, over, watches
 from alerts.stepping import AHEAD, BESIDE, Walk
 
-ANALYTES = ("creat", "flck", "flcl")
+ANALYTES = ("creat", "egfr", "flck", "flcl")
 _CHAINS = {"kappa": "flck", "lambda": "flcl"}
 
 
 def _step(view: View, at: datetime, kidney: tuple[Watch, ...]) -> tuple[tuple[Watch, ...], Judgement | None]:
-    """A collection time of creatinine or light chains; the kidney is watched from the first that meets it on."""
+    """A collection time of creatinine, eGFR or light chains; the kidney is watched from the first that meets it on."""
     judgement = _judge(view, at)
     if judgement is None or (judgement.truth is not Truth.TRUE and not kidney):
         return kidney, judgement
     kidney = tuple(watch.to(view, at) for watch in kidney or watches((ren_aki.RULE, ren_halo.RULE)))
-    clears = Truth.FALSE if any_open(kidney) else Truth.TRUE
+    open_question = judgement.truth is Truth.INDETERMINATE and over(kidney) is Truth.TRUE
+    clears = Truth.INDETERMINATE if open_question else over(kidney)
     return kidney, msgspec.structs.replace(judgement, clears=clears)
 
 
@@ -41,7 +43,7 @@ def _until(view: View, at: datetime) -> datetime:
     """What is needed and has no value in the time before is looked for after the sample."""
     span = hours(view.pack, "ren_lccn.together_hours")
     creatinine = view.series.at("creat", at) or view.series.newest("creat", at, span)
-    if creatinine is not None and _kidney(view, creatinine).truth is Truth.FALSE:
+    if creatinine is not None and _kidney(view, creatinine, _told_by(view, at, creatinine)).truth is Truth.FALSE:
         return at
     known = creatinine and all(view.series.newest(chain, at, span) for chain in _CHAINS.values())
     return at if known else at + span + AHEAD
@@ -49,10 +51,12 @@ def _until(view: View, at: datetime) -> datetime:
 
 def _judge(view: View, at: datetime) -> Judgement | None:
     creatinine = view.series.at("creat", at) or _near(view, "creat", at)
-    sample = next((p for p in (view.series.at(analyte, at) for analyte in ANALYTES) if p is not None), None)
-    if creatinine is None or sample is None:
+    chains_here = (view.series.at(analyte, at) for analyte in _CHAINS.values())
+    sample = reference_sample(view, at) or next((p for p in chains_here if p is not None), None)
+    told_by = _told_by(view, at, creatinine)
+    if told_by is None or sample is None:
         return None
-    kidney = _kidney(view, creatinine)
+    kidney = _kidney(view, creatinine, told_by)
     if kidney.truth is Truth.FALSE:
         return Judgement(at=at, slot=sample.result.slot, truth=Truth.FALSE, node=kidney, analyte=sample.result.analyte)
     chains = {analyte: _near(view, analyte, at) for analyte in _CHAINS.values()}
@@ -81,11 +85,24 @@ def _judgement(view: View, sample: Point, kidney: Node, chains: dict[str, Point 
     )
 
 
-def _kidney(view: View, creatinine: Point) -> Node:
-    """AKI stage 1 or more, or eGFR below 40."""
-    estimate = estimated(view, creatinine)
-    aki = aki_at(view, creatinine).node
-    return any_of(aki, compare(estimate, view.pack.limit("ren_halo.egfr")), name="kidney")
+def _kidney(view: View, creatinine: Point | None, told_by: Point | None) -> Node:
+    """AKI stage 1 or more, by a creatinine alone, or eGFR below 40."""
+    limbs = [] if creatinine is None else [aki_at(view, creatinine).node]
+    if told_by is not None:
+        low = compare(egfr_at(view, told_by), view.pack.limit("ren_halo.egfr"))
+        limbs.append(adults_only(view, told_by.at, low))
+    return any_of(*limbs, name="kidney")
+
+
+def _told_by(view: View, at: datetime, creatinine: Point | None) -> Point | None:
+    """The sample the eGFR is of: the newest up to `at`, a creatinine or a reported eGFR without one, else the next."""
+    span = hours(view.pack, "ren_lccn.together_hours")
+    found = reference_sample(view, at) or newest_reference(view, at, span)
+    if found is not None:
+        return found
+    reported = (p for p in view.series.after("egfr", at) if p.at - at <= span and not p.preliminary)
+    following = next((p for p in reported if reference_sample(view, p.at) is p), None)
+    return min((p for p in (creatinine, following) if p is not None), key=lambda p: p.at, default=None)
 
 
 def _light(view: View, at: datetime, chains: dict[str, Point | None]) -> Node:
@@ -115,12 +132,12 @@ def _missing(kidney: Node, chains: dict[str, Point | None]) -> tuple[str, ...]:
 def _facts(view: View, at: datetime, chains: dict[str, Point | None]) -> dict[str, str]:
     creatinine = view.series.at("creat", at) or _near(view, "creat", at)
     found = {name: str(point.result.value) for name, point in chains.items() if point}
-    if creatinine is None:
-        return found
-    estimate = estimated(view, creatinine)
-    exact = estimate.interval.exact if estimate.interval else None
-    found |= {"creat": str(creatinine.result.value), "aki_stage": str(aki_at(view, creatinine).stage)}
-    return found | ({"egfr": displayed(exact), "equation": estimate.method} if exact is not None else {})
+    if creatinine is not None:
+        found |= {"creat": str(creatinine.result.value), "aki_stage": str(aki_at(view, creatinine).stage)}
+    told_by = _told_by(view, at, creatinine)
+    estimate = egfr_at(view, told_by) if told_by else None
+    exact = estimate.interval.exact if estimate and estimate.interval else None
+    return found | ({"egfr": displayed(exact), "equation": estimate.method} if estimate and exact is not None else {})
 
 
 RULE = Rule(
