@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from schemas.patient_event import PatientMerge, Refused
-from services.ledger import burying, governing, merging, offsets, patients, stored
+from services.ledger import burying, governing, merging, offsets, patients, repeating, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
@@ -275,6 +275,7 @@ class Ledger:
         for item in events:
             if item.event_id in known:
                 done.outcome.repeated += 1
+                repeating.take(item, work)
             elif merge is not None:
                 await merging.take(conn, item, merge, work)
             else:

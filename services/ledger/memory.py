@@ -13,7 +13,7 @@ from alerts.rule import View
 from alerts.series import Series
 from alerts.thresholds import Pack, default_pack
 from schemas.patient_event import ContextChange, ContextEntry, Event, LabReport, PatientMerge
-from services.ledger import context
+from services.ledger import context, repeating
 from services.ledger.describing import Held, line
 from services.ledger.incoming import Incoming, accept
 from services.ledger.merging import MergeRecord, derive, merged_at
@@ -63,6 +63,9 @@ class Memory:
         if incoming.event_id and incoming.event_id not in self._seen:
             self._seen.add(incoming.event_id)
             self._keep(incoming)
+        elif isinstance(incoming.event, ContextChange):
+            record = self._record(incoming.event.patient.id)
+            record.entries = repeating.dated(record.entries, incoming)
         return ""
 
     def lines(self) -> Iterator[bytes]:

@@ -127,6 +127,10 @@ FROM unnest(%b::int8[], %b::int8[], %b::timestamptz[], %b::text[], %b::text[])
     AS n(id, version, as_of, incomplete, rule_pack)
 WHERE p.id = n.id
 """
+_SAID_EARLIER: LiteralString = """
+UPDATE context_event AS c SET received_at = least(c.received_at, n.received_at)
+FROM unnest(%s::text[], %s::timestamptz[]) AS n(event_id, received_at) WHERE c.event_id = n.event_id::uuid
+"""
 _PEOPLE: LiteralString = """
 UPDATE patient AS p SET demographics = n.said::jsonb, identifiers = n.identifiers::jsonb, family = n.family,
     given = n.given, birth_date = n.birth_date, sex = n.sex, ward = n.ward, bed = n.bed,
@@ -153,6 +157,8 @@ class Writes(msgspec.Struct, kw_only=True):
     quarantine: list[Row] = []
     timers: list[Row] = []
     contexts: list[Row] = []
+    said_earlier: list[Row] = []
+    """Stored events of context that were received earlier than was known, and when."""
     refused: list[Row] = []
     alerts: dict[str, Row] = {}
     deliveries: list[Row] = []
@@ -181,6 +187,8 @@ class Writes(msgspec.Struct, kw_only=True):
         await self._write_quarantine(conn)
         await TIMER.run(conn, self.timers)
         await CONTEXT.run(conn, self.contexts)
+        for row in self.said_earlier:
+            await _update(conn, _SAID_EARLIER, [row])
         await _update(conn, _PATIENTS, self.patients.values())
         await _update(conn, _PEOPLE, self.people.values())
         await _update(conn, _WATCH, self.watch.values())

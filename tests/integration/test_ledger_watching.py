@@ -232,7 +232,7 @@ async def test_the_same_words_received_earlier_count_from_then_whichever_comes_f
 ) -> None:
     """A message that waited among the dead letters: its death is the same event as that of the next message."""
     late, early = (change(FLAG, hours=hours) for hours in (24, -24))
-    late = msgspec.structs.replace(late, event_id=early.event_id)  # type: ignore[arg-type, union-attr]
+    late = msgspec.structs.replace(late, event_id=early.event_id)  # type: ignore[union-attr]
     memory = Memory(DEFAULT_SITE)
     feed = Feed(ledger(database, tmp_path))
     for event in (late, potassium("6.8", hours=22)):
