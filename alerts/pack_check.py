@@ -30,3 +30,13 @@ def rebound(pack: Pack) -> list[str]:
         for key, limit in pack.limits.items()
         if key in shipped and limit.unit in _SPANS and limit.operator != shipped[key].operator
     ]
+
+
+def strange(pack: Pack) -> list[str]:
+    """Limits in another unit than the shipped ones (rules compare canonical units only), or below nought."""
+    shipped = default_pack().limits
+    return [
+        f"{key} = {limit.value} {limit.unit} (shipped: {shipped[key].value} {shipped[key].unit})"
+        for key, limit in pack.limits.items()
+        if key in shipped and (limit.unit != shipped[key].unit or limit.value < 0 <= shipped[key].value)
+    ]

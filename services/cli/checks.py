@@ -16,6 +16,8 @@ from kafka.errors import KafkaError
 
 from infra.database import migrate
 from services.cli import durability, rules_standing
+from services.ledger.opening import load_site
+from services.mapping.site_file import SiteInvalid
 from services.shared import kafka
 from services.shared.channels import load_channels
 from services.shared.database import connect_blocking
@@ -43,8 +45,7 @@ class Finding:
 
 def check_settings(settings: Settings) -> list[Finding]:
     """Files that the settings name, and what is not set although a hospital needs it."""
-    findings = [_named_file("site file", "HALO_SITE", settings.site, "any sender on loopback is taken, as in a trial")]
-    findings.append(_channels(settings))
+    findings = [_site(settings), _channels(settings)]
     if os.environ.get("HALO_WATCHDOG_URL"):
         findings.append(Finding(level="ok", what="watchdog", text="HALO_WATCHDOG_URL is set"))
     else:
@@ -61,6 +62,17 @@ def _named_file(what: str, variable: str, path: Path | None, without: str) -> Fi
     if not path.is_file():
         return Finding(level="fail", what=what, text=f"{path} does not exist", todo=f"correct {variable}")
     return Finding(level="ok", what=what, text=str(path))
+
+
+def _site(settings: Settings) -> Finding:
+    named = _named_file("site file", "HALO_SITE", settings.site, "any sender on loopback is taken, as in a trial")
+    if named.level != "ok":
+        return named
+    try:
+        load_site(settings.site)
+    except (SiteInvalid, OSError) as error:
+        return Finding(level="fail", what="site file", text=str(error), todo=f"correct {settings.site}")
+    return named
 
 
 def _channels(settings: Settings) -> Finding:

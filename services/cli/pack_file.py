@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alerts.pack_check import lacking, rebound
+from alerts.pack_check import lacking, rebound, strange
 from alerts.thresholds import Pack, default_pack, load
 
 RULES_OPTION = click.option(
@@ -43,4 +43,9 @@ def pack_in(content: str, name: str = "the rule pack in force") -> Pack:
     if changed:
         said = f"{name} changes whether the bound of a span belongs to it, which the rules do not read"
         raise click.ClickException(f"{said}: {', '.join(changed)}")
+    wrong = strange(pack)
+    if wrong:
+        raise click.ClickException(
+            f"{name} has limits in other units than the rules read, or below 0: {'; '.join(wrong)}"
+        )
     return pack

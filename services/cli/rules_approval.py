@@ -13,9 +13,9 @@ import click
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from alerts.pack_table import rows
+from alerts.pack_table import Row, rows
 from alerts.rules import RULES
-from alerts.thresholds import Pack, load
+from alerts.thresholds import Pack, default_pack, load
 from services.cli.pack_file import RULES_OPTION, content_of, pack_of
 from services.cli.rules_acts import Account, Act, account, record, transacted
 from services.cli.running import DATA_DIR
@@ -35,15 +35,26 @@ SELECT count(*) FROM alert WHERE condition = 'active' AND severity <> 'INFO' AND
 
 
 def lines(pack: Pack) -> list[str]:
-    """Every number that is general knowledge or an engineering default, as it is to be confirmed."""
-    found = (row for row in rows(pack, RULES) if any(mark in row.source for mark in MARKS))
-    return [" ".join(part for part in (r.key, r.operator, r.value, r.unit, r.source) if part) for r in found]
+    """What a clinician confirms: general knowledge, engineering defaults, and every number unlike the shipped one."""
+    shipped = {row.key: _said(row) for row in rows(default_pack(), RULES)}
+    found = []
+    for row in rows(pack, RULES):
+        line, before = _said(row), shipped.get(row.key, "not in the shipped pack")
+        if line != before:
+            found.append(f"{line} (CHANGED; shipped: {before})")
+        elif any(mark in row.source for mark in MARKS):
+            found.append(line)
+    return found
+
+
+def _said(row: Row) -> str:
+    return " ".join(part for part in (row.key, row.operator, row.value, row.unit, row.source) if part)
 
 
 @click.command("checklist")
 @RULES_OPTION
 def checklist(rules: Path | None) -> None:
-    """Print every number without a source of its own, to be marked [x] by the clinician who confirms it."""
+    """Print every number without a source of its own, or unlike the shipped pack, to be marked [x] when confirmed."""
     for line in lines(pack_of(rules)):
         click.echo(OPEN + line)
 
@@ -60,7 +71,8 @@ def checklist(rules: Path | None) -> None:
 def approve(login: str, file: Path | None, rules: Path | None, data_dir: Path | None, *, confirm_all: bool) -> None:
     """Approve the rules for clinical use: those in force, or those of --rules.
 
-    Every number marked [M] or [E] is confirmed: one after the other, by a marked checklist, or all at once.
+    Every number marked [M] or [E], or unlike the shipped pack, is confirmed: one after the other, by a marked
+    checklist, or all at once.
     """
     if file is not None and confirm_all:
         raise click.UsageError("--confirmed or --confirm-all, not both")

@@ -21,15 +21,24 @@ def settings_of(data_dir: Path | None = None) -> Settings:
     Without a folder given, that of HALO_DATA_DIR (`.halo`) or its demo.
     """
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    folder, addresses = _running(settings)
+    if folder is None:
+        return settings
+    found = {name: addresses[name] for name in ("kafka", "database") if f"HALO_{name.upper()}" not in os.environ}
+    return settings.model_copy(update=found | {"data_dir": folder})
+
+
+def address_of(name: str) -> str:
+    """An address of the installation that runs here (`mllp`, `board`); empty when none runs."""
+    return _running(Settings())[1].get(name, "")
+
+
+def _running(settings: Settings) -> tuple[Path | None, dict[str, str]]:
     for folder in _places(settings.data_dir):
-        running = folder / ADDRESSES
-        if running.exists():
-            addresses = json.loads(running.read_text("utf-8"))
-            found = {
-                name: addresses[name] for name in ("kafka", "database") if f"HALO_{name.upper()}" not in os.environ
-            }
-            return settings.model_copy(update=found | {"data_dir": folder})
-    return settings
+        file = folder / ADDRESSES
+        if file.exists():
+            return folder, json.loads(file.read_text("utf-8"))
+    return None, {}
 
 
 def _places(data_dir: Path) -> Iterator[Path]:

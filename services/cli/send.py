@@ -10,6 +10,7 @@ from time import monotonic, sleep
 import click
 from rich.progress import track
 
+from services.cli.running import address_of
 from services.cli.saying import Sayer
 from services.reading.batches import split
 from services.shared.mllp_client import Acknowledgement, MllpClient, acknowledgements
@@ -21,13 +22,19 @@ MANY = 20
 
 @click.command("send")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="HALO_BIND", help="Where intake listens.")
-@click.option("--port", default=MLLP_DEFAULT, show_default=True, envvar="HALO_MLLP_PORT")
+@click.option("--host", envvar="HALO_BIND", help="Where intake listens; that of the running installation if left out.")
+@click.option("--port", type=int, envvar="HALO_MLLP_PORT", help="Its port; likewise.")
 @click.option("--rate", type=float, help="At most so many messages a second; as fast as answered without it.")
 @click.option("--patience", default=60.0, show_default=True, help="Seconds of trying again after a lost connection.")
 @click.pass_context
 def command(
-    context: click.Context, *, files: Sequence[Path], host: str, port: int, rate: float | None, patience: float
+    context: click.Context,
+    *,
+    files: Sequence[Path],
+    host: str | None,
+    port: int | None,
+    rate: float | None,
+    patience: float,
 ) -> None:
     """Send HL7 v2 FILES over MLLP, one message after another, and print each acknowledgement.
 
@@ -38,6 +45,7 @@ def command(
     messages = [(path, message) for path in files for message in split(path.read_bytes())]
     if not messages:
         raise click.ClickException("no HL7 v2 message in these files; a message starts with MSH on a line of its own")
+    host, port = _place(host, port)
     with MllpClient(host=host, port=port, patience=patience, on_retry=_said_once(sayer, patience)) as client:
         counts = _send_all(client, messages, sayer, rate)
     sayer.say(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
@@ -55,6 +63,12 @@ def _said_once(sayer: Sayer, patience: float) -> Callable[[str], None]:
         last = why
 
     return say
+
+
+def _place(host: str | None, port: int | None) -> tuple[str, int]:
+    """As given, else as the installation that runs here says, else the usual port on loopback."""
+    known_host, _, known_port = address_of("mllp").rpartition(":")
+    return host or known_host or "127.0.0.1", port or int(known_port or MLLP_DEFAULT)
 
 
 def _send_all(client: MllpClient, messages: list[tuple[Path, bytes]], sayer: Sayer, rate: float | None) -> Counter[str]:

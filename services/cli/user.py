@@ -9,7 +9,7 @@ import psycopg
 
 from services.board.secret import UNUSABLE, PasswordTooShort, hash_password
 from services.cli.login_link import one_time_link
-from services.cli.running import settings_of
+from services.cli.running import address_of, settings_of
 from services.cli.saying import Sayer
 from services.shared.database import connect_blocking
 from services.shared.ports import DEFAULT_BASE
@@ -76,11 +76,12 @@ def list_people() -> None:
 
 @command.command("link")
 @click.argument("login")
-@click.option("--board", default=f"http://127.0.0.1:{DEFAULT_BASE}", show_default=True, help="Address of the board.")
-def link(login: str, board: str) -> None:
+@click.option("--board", help="Address of the board; that of the running installation if left out.")
+def link(login: str, board: str | None) -> None:
     """Print an address that logs the person in once, within 15 minutes."""
+    address = board or address_of("board") or f"http://127.0.0.1:{DEFAULT_BASE}"
     try:
-        Sayer().say(one_time_link(settings_of().database, board.rstrip("/"), login))
+        Sayer().say(one_time_link(settings_of().database, address.rstrip("/"), login))
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
 

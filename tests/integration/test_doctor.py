@@ -11,8 +11,10 @@ from click.testing import CliRunner, Result
 from infra.database import migrate
 from infra.embedded.postgres import EmbeddedPostgres
 from services.cli import doctor
+from services.cli.checks import check_settings
 from services.cli.migrate import command as migrate_command
 from services.cli.topics import command as topics_command
+from services.shared.settings import Settings
 from tests.conftest import Topics
 from tests.real import servers
 
@@ -94,3 +96,13 @@ def test_a_database_that_forgets_fails(
         finally:
             connection.execute("ALTER SYSTEM RESET full_page_writes")
             connection.execute("SELECT pg_reload_conf()")
+
+
+def test_a_site_file_with_a_mistake_fails_with_its_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('[enrolment]\nwatch = "lsted"\n')
+    monkeypatch.setenv("HALO_SITE", str(site))
+    (found,) = [finding for finding in check_settings(Settings()) if finding.what == "site file"]
+    assert found.level == "fail"
+    assert "2" in found.text
+    assert "watch" in found.text

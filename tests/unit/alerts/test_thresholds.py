@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from alerts.pack_check import rebound
+from alerts.pack_check import rebound, strange
 from alerts.pack_table import rows
 from alerts.rules import RULES
 from alerts.thresholds import default_pack, load
@@ -48,3 +48,11 @@ def test_the_bound_of_a_span_cannot_be_changed_because_the_rules_read_its_length
     assert TEXT.count(line) == 1
     assert rebound(load(TEXT.replace(line, line.replace("<=", "<")))) == ["calcium.rise_hours (< instead of <=)"]
     assert rebound(load(TEXT.replace(line, line.replace("168", "100")))) == []
+
+
+def test_a_limit_in_another_unit_or_below_nought_is_named() -> None:
+    assert strange(default_pack()) == []
+    line = next(line for line in TEXT.splitlines() if line.startswith("severe") and '"3.4"' in line)
+    for wrong in (line.replace("mmol/L", "mg/dL"), line.replace('"3.4"', '"-3.4"')):
+        (named,) = strange(load(TEXT.replace(line, wrong)))
+        assert named.startswith("ca_high.severe = ")

@@ -15,6 +15,7 @@ from alerts.rules import RULES
 from alerts.thresholds import default_pack, load
 from services.cli.app import halo
 from services.cli.pack_file import pack_of
+from services.cli.rules_approval import lines
 
 PAGE = Path(__file__).parents[3] / "docs/rules.md"
 SHIPPED = resources.files("alerts").joinpath("thresholds.toml").read_text("utf-8")
@@ -87,3 +88,13 @@ def test_a_file_that_is_no_pack_is_refused_by_name(tmp_path: Path, text: str, sa
     assert result.exit_code == 1
     assert str(other) in result.output
     assert said in result.output
+
+
+def test_a_checklist_holds_every_number_unlike_the_shipped_one_whatever_its_source() -> None:
+    text = SHIPPED
+    before = lines(load(text))
+    halo = next(line for line in text.splitlines() if line.startswith("halo = ") and '"2.75"' in line)
+    after = lines(load(text.replace(halo, halo.replace('"2.75"', '"27.5"'))))
+    (added,) = set(after) - set(before)
+    assert added.startswith("ca_high.halo > 27.5 mmol/L")
+    assert "(CHANGED; shipped: ca_high.halo > 2.75 mmol/L" in added
