@@ -51,7 +51,7 @@ class ContextSender:
                 producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap.split(","), **PRODUCER_DEFAULTS)
                 try:
                     await producer.start()
-                except BaseException:
+                except BaseException:  # also when cancelled: its tasks would outlive it; raised again
                     await _stop(producer)
                     raise
                 self._producer = producer

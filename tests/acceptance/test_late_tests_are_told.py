@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +14,7 @@ from services.cli.app import halo
 from services.cli.inbox import Inbox
 from services.shared.mllp_client import MllpClient, acknowledgements
 from tests.real.ledgers import ask, one
-from tests.real.servers import free_ports, server_folder
+from tests.real.paged import paged_system
 from tests.real.system import System
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,18 +24,8 @@ LEFT = timedelta(seconds=30)
 
 @pytest.fixture
 def running() -> Iterator[tuple[System, Inbox]]:
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    with server_folder() as folder, Inbox(free_ports(1)[0], 0, secret) as box:
-        (folder / "secret").write_text(secret)
-        (folder / "channels.toml").write_text(
-            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\ntest = true\n'
-            f'address = "http://127.0.0.1:{box.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
-        )
-        system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml"), "HALO_CLOCK_HEARTBEAT": "2"})
-        try:
-            yield system.start(), box
-        finally:
-            system.end()
+    with paged_system(HALO_CLOCK_HEARTBEAT="2") as found:
+        yield found
 
 
 def _send(system: System, collected: datetime) -> None:
@@ -79,7 +67,7 @@ def test_what_does_not_come_is_told_at_its_time_though_the_clock_was_killed(runn
         time.sleep(0.1)
     system.wait_restarted("clock", system.kill("clock"))
     system.wait_for(lambda: len(box.received()) > 0, "the page", 60)
-    time.sleep(4)
+    time.sleep(4)  # long enough for a second page, should the clock fire twice
     (told,) = [json.loads(item.raw)["data"] for item in box.received()]
     assert (told["rule"], told["level"], told["severity"], told["change"]) == (
         "STALE",

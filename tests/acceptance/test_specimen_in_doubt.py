@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 from services.cli.inbox import Inbox
 from services.shared.mllp_client import MllpClient, acknowledgements
 from tests.real.board import bearer, person, token
-from tests.real.servers import free_ports, server_folder
+from tests.real.paged import paged_system
 from tests.real.system import System
 
 pytestmark = pytest.mark.timeout(200)
@@ -27,18 +25,8 @@ WAIT = {"HB_HALO", "HB_DROP", "K_HIGH"}
 
 @pytest.fixture
 def running() -> Iterator[tuple[System, Inbox]]:
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    with server_folder() as folder, Inbox(free_ports(1)[0], 0, secret) as box:
-        (folder / "secret").write_text(secret)
-        (folder / "channels.toml").write_text(
-            '[[channel]]\nname = "pager"\nkind = "webhook"\nrecipient = "on call"\ntest = true\n'
-            f'address = "http://127.0.0.1:{box.web_port}/hook"\nsecret_file = "{folder / "secret"}"\n'
-        )
-        system = System(folder, env={"HALO_CHANNELS": str(folder / "channels.toml")})
-        try:
-            yield system.start(), box
-        finally:
-            system.end()
+    with paged_system() as found:
+        yield found
 
 
 def _send(system: System, hours: float, **values: str) -> None:
