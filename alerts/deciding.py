@@ -21,7 +21,7 @@ Cause = Literal["sample", "correction", "context", "pack"]
 """What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
 Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
-    "corrected_value", "retracted", "now_watched", "hold_over", "another_draw",
+    "corrected_value", "retracted", "now_watched", "hold_over", "kept_back", "another_draw",
     "already_told", "downgrade_note", "cleared_note", "nobody_told", "superseded", "late_and_no_longer_true",
     "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
     "held_specimen", "held_and_over",
@@ -99,6 +99,13 @@ def after_hold(decision: Decision, alert: AlertState, *, over: bool) -> Decision
     if alert.severity is Severity.INFO:
         return _no("info_only")
     return _no("held_and_over") if over else _yes("hold_over", *decision.reasons)
+
+
+def after_stop(decision: Decision) -> Decision:
+    """What a rule that was off, or a draft, kept from people and still holds, now: told, also when its value is the one
+    they were told before. It may have ended and come back meanwhile, and then they believe that it is over.
+    """
+    return _yes("kept_back") if decision.reason == "already_told" else decision
 
 
 def _first(alert: AlertState, now: datetime, pack: Pack) -> Decision:

@@ -129,7 +129,10 @@ class Teller:
         change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
         after = msgspec.structs.replace(alert, version=alert.version + 1, withheld="")
         decision = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
-                          standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+                          standing=self.standing, gate="")  # fmt: skip
+        decision = unless_stopped(
+            deciding.after_stop(decision), alert.state.rule, self.standing, self.gate(person, after, now)
+        )
         after, decision = self._hold(person, change, after, decision, writes, now)
         self._write(person, change, after, decision, cause, writes, rules)
 

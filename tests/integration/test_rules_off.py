@@ -126,6 +126,18 @@ def test_on_again_a_worse_value_is_told_and_what_ended_or_was_imported_is_not(da
     assert len(ask(database, "SELECT 1 FROM delivery")) == before + 1
 
 
+def test_on_again_what_came_back_is_told_though_its_value_is_the_one_told_before(database: str, tmp_path: Path) -> None:
+    """Told, withdrawn and told so, true again while the rule is off: people still believe it is over."""
+    hospital = Hospital(database, tmp_path, REAL)
+    hospital.take(events.report(1, {"ca": "13.9"}, order="a"))
+    hospital.take(events.report(1, {"ca": "9.2"}, order="a", status="C", later=1))
+    off("CA_HIGH", "--second", "kranjc")
+    hospital.take(events.report(1, {"ca": "13.9"}, order="a", status="C", later=2))
+    done("on", "CA_HIGH", "--by", "kranjc")
+    assert (hospital.catch_up(), hospital.catch_up()) == (1, 0)
+    assert reasons(database) == [("yes", "first"), ("yes", "retracted"), ("no", "rule_off"), ("yes", "kept_back")]
+
+
 def test_of_somebody_not_watched_it_waits_on(database: str, tmp_path: Path) -> None:
     hospital = Hospital(database, tmp_path, REAL)
     off("CA_HIGH", "--second", "kranjc")
