@@ -11,6 +11,7 @@ from datetime import datetime
 from alerts.alert import Derived
 from alerts.completing import comparable
 from alerts.condition import Quantity, compare
+from alerts.dialysis import dialysis_between
 from alerts.intervals import ratio
 from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, all_true
 from alerts.rule import View
@@ -19,7 +20,7 @@ from alerts.series import Point
 
 CHAINS = ("flck", "flcl")
 NAME = "antigen_excess"
-_THERAPY = ("drug", "steroid", "plasma_exchange", "dialysis")
+_THERAPY = ("drug", "steroid", "plasma_exchange")
 _UNTREATED = frozenset({"smouldering", "off_treatment"})
 
 
@@ -57,6 +58,6 @@ def _untreated(view: View, start: datetime, end: datetime) -> Truth:
         (fact.start is None or fact.start <= end) and (fact.end is None or fact.end >= start)
         for kind in _THERAPY for fact in view.context.of(kind)
     )  # fmt: skip
-    if given or "on_treatment" in states:
+    if given or "on_treatment" in states or dialysis_between(view, start, end):
         return FALSE
     return TRUE if states and states <= _UNTREATED else INDETERMINATE

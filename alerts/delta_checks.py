@@ -11,15 +11,15 @@ repeat that answers the question is not suspected in its turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from alerts.condition import Node, Quantity, compare, fact
+from alerts.dialysis import dialysis_between
 from alerts.intervals import difference, ratio
-from alerts.kidney import dialysis_at
 from alerts.logic import INDETERMINATE, TRUE, Interval, Truth
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
@@ -34,7 +34,6 @@ CHECKS = {
 ANALYTES = tuple(CHECKS.values())
 MISMATCH = 2
 """So many failed checks in one draw; blood counts 5: "two or more"."""
-_NEXT = timedelta(microseconds=1)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +136,7 @@ def _condition(view: View, name: str, now: Point, before: Point) -> Node | None:
         return None if clones(now) & clones(before) else fact("m_isotype_differs", Truth.TRUE, results)
     limit = view.pack.limit(f"specimen_mismatch.{name}")
     node = compare(_share(now, before) if name == "creatinine" else _change(view, name, now, before), limit)
-    if node.truth is Truth.FALSE or (name == "creatinine" and _dialysis(view, before.at, now.at)):
+    if node.truth is Truth.FALSE or (name == "creatinine" and dialysis_between(view, before.at, now.at)):
         return None
     unclear = "date_only" in now.flags or "date_only" in before.flags  # the hours between them are not known
     return msgspec.structs.replace(node, truth=INDETERMINATE) if unclear else node
@@ -179,14 +178,6 @@ def _size(span: Interval) -> Interval:
     known = [(top, closed) for top, closed in tops if top is not None]
     high, closed = max(known) if len(known) == len(tops) else (None, False)
     return Interval(Decimal(0), high, True, closed)
-
-
-def _dialysis(view: View, start: datetime, end: datetime) -> bool:
-    """Dialysis at any time between the two, bounds included, by the entry that held then; one that says no is none."""
-    entries = view.context.of("dialysis")
-    begun = [entry.start for entry in entries if entry.start is not None]
-    over = [entry.end + _NEXT for entry in entries if entry.end is not None]  # what an entry hid holds again then
-    return any(dialysis_at(view, at) is not None for at in (start, end, *begun, *over) if start <= at <= end)
 
 
 def clones(point: Point) -> frozenset[str]:

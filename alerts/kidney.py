@@ -17,7 +17,7 @@ from typing import Literal, cast
 import msgspec
 
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
-from alerts.context import Fact
+from alerts.dialysis import dialysis_at
 from alerts.egfr import age_at
 from alerts.intervals import difference, highest, lowest, median, ratio
 from alerts.logic import INDETERMINATE, TRUE, Interval, Truth, any_true, negate
@@ -129,13 +129,6 @@ def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
         at=point.at, slot=point.result.slot, suppressed=why, flags=point.flags,
         possible_stage=max(STAGES) if minor else 0, node=msgspec.structs.replace(node, method=since),
     )  # fmt: skip
-
-
-def dialysis_at(view: View, at: datetime) -> Fact | None:
-    """The newest entry that holds at `at`, bounds included; None when it says `no`. Unknown dialysis is none."""
-    entries = view.context.active("dialysis", at)
-    said = entries[-1] if entries else None
-    return None if said is None or (said.value or said.code).strip().casefold() in {"no", "false"} else said
 
 
 def _suppressed(view: View, at: datetime) -> Suppressed:

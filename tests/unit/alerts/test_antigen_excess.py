@@ -44,6 +44,9 @@ def test_other_platforms_are_not_compared_and_the_request_names_chain_and_time()
         ((), ["INDETERMINATE"]), ((OFF,), ["TRUE"]), ((fact("state", days(-9), value="smouldering"),), ["TRUE"]),
         ((fact("state", days(-9), value="on_treatment"),), []), ((OFF, fact("drug", days(5), value="dara")), []),
         ((OFF, fact("steroid", days(-50), days(-1))), ["TRUE"]), ((OFF, fact("plasma_exchange", days(3), days(3))), []),
+        ((OFF, fact("dialysis", days(-50))), []), ((OFF, fact("dialysis", days(-50), value="no")), ["TRUE"]),
+        ((OFF, fact("dialysis", days(-50)), fact("dialysis", days(-9), value="no")), ["TRUE"]),
+        ((OFF, fact("dialysis", days(-50)), fact("dialysis", days(3), value="no")), []),
     ],
 )  # fmt: skip
 def test_therapy_explains_a_fall_and_unknown_therapy_leaves_it_open(facts: tuple[Fact, ...], truths: list[str]) -> None:
