@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from alerts.alert import AlertState
+from alerts.condition import Node
 from alerts.evaluate import evaluate
 from alerts.explaining import explain
+from alerts.logic import Interval
+from alerts.result import Result
 from tests.builders import ORIGIN, view
 from tests.golden.courses import COURSES, Course
 
@@ -22,7 +25,10 @@ def told(course: Course) -> str:
     if not ours:
         raise AssertionError(f"{course.name}: no alert of {course.rule}; {[a.level for a in alerts]}")
     others = sorted(f"{a.level} {a.severity}" for a in alerts if a.rule != course.rule)
-    said = {"made_up_course": _course(course), "alert": _alert(ours[-1]), "other_alerts": others}
+    said = {
+        "made_up_course": _course(course), "alert": _alert(ours[-1]), "reasons": _tree(course, ours[-1].reasons),
+        "other_alerts": others,
+    }  # fmt: skip
     return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -37,12 +43,33 @@ def alerts_of_course(course: Course) -> tuple[AlertState, ...]:
 
 def _course(course: Course) -> list[str]:
     values = [
-        f"{(r.collected_at - ORIGIN).total_seconds() / 3600:g} h: {r.analyte} {r.comparator or ''}{r.value} {r.unit}"
+        f"{_hour(r)}: {r.analyte} {r.comparator or ''}{r.value} {r.unit}"
         for r in course.results
     ]
     return values + [
         f"{f.kind} {f.code} {f.start:%Y-%m-%d}" if f.start else f"{f.kind} {f.code}" for f in course.known.facts
     ]
+
+
+def _tree(course: Course, node: Node, depth: int = 0) -> list[str]:
+    """The tree that is the explanation, a line a node: truth, name, operator, limit, what was measured, and from what."""
+    asked = f"{node.operator} {node.threshold} {node.unit} [{node.limit}]" if node.kind == "compare" else node.kind
+    actual = f"is {_span(node.actual)}" if node.actual else ""
+    used = [f"{r.analyte}@{_hour(r)}" for r in course.results if r.result_id in node.results]
+    words = (str(node.truth), node.name, asked, actual, node.method, f"from {' '.join(used)}" if used else "")
+    line = "  " * depth + " ".join(word for word in words if word)
+    return [line, *(below for child in node.children for below in _tree(course, child, depth + 1))]
+
+
+def _span(actual: Interval) -> str:
+    if actual.low == actual.high:
+        return str(actual.low)
+    high = "infinity" if actual.high is None else actual.high
+    return f"{'[' if actual.low_closed else '('}{actual.low}, {high}{']' if actual.high_closed else ')'}"
+
+
+def _hour(result: Result) -> str:
+    return f"{(result.collected_at - ORIGIN).total_seconds() / 3600:g}h"
 
 
 def _alert(alert: AlertState) -> dict[str, Any]:
