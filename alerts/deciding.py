@@ -102,8 +102,10 @@ def after_hold(decision: Decision, alert: AlertState, *, over: bool) -> Decision
 
 
 def after_stop(decision: Decision) -> Decision:
-    """What a rule that was off, or a draft, kept from people and still holds, now: told, also when its value is the one
-    they were told before. It may have ended and come back meanwhile, and then they believe that it is over.
+    """What a rule that was off, or a draft, kept from people and still holds, now.
+
+    Told, also when its value is the one they were told before: it may have ended and come back meanwhile, and then
+    they believe that it is over.
     """
     return _yes("kept_back") if decision.reason == "already_told" else decision
 
