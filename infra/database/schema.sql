@@ -160,7 +160,11 @@ CREATE TABLE public.dead_letter (
     reason text NOT NULL,
     code_version text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    replayed_at timestamp with time zone
+    replayed_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    closed_by text DEFAULT ''::text NOT NULL,
+    close_reason text DEFAULT ''::text NOT NULL,
+    replayed_by text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE public.delivery (
@@ -236,7 +240,10 @@ CREATE TABLE public.operations_alert (
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     told_at timestamp with time zone,
-    closed_at timestamp with time zone
+    closed_at timestamp with time zone,
+    audience text DEFAULT 'operations'::text NOT NULL,
+    link text DEFAULT ''::text NOT NULL,
+    rule_pack_status text DEFAULT 'none'::text NOT NULL
 );
 
 CREATE TABLE public.outbox (
@@ -356,7 +363,54 @@ CREATE TABLE public.quarantine (
     slot text DEFAULT ''::text NOT NULL,
     received_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
-    closed_by text
+    closed_by text,
+    place integer DEFAULT '-1'::integer NOT NULL,
+    analyte text DEFAULT ''::text NOT NULL,
+    system text DEFAULT ''::text NOT NULL,
+    display text DEFAULT ''::text NOT NULL,
+    looks_in text DEFAULT ''::text NOT NULL,
+    assigned_to text DEFAULT ''::text NOT NULL,
+    assigned_at timestamp with time zone,
+    closed_as text DEFAULT ''::text NOT NULL,
+    close_reason text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE public.quarantine_ignore (
+    laboratory text NOT NULL,
+    code text NOT NULL,
+    who text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT quarantine_ignore_who_check CHECK ((who <> ''::text))
+);
+
+CREATE TABLE public.quarantine_log (
+    id bigint NOT NULL,
+    item uuid NOT NULL,
+    kind text NOT NULL,
+    who text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    site_version text DEFAULT ''::text NOT NULL,
+    release uuid,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.quarantine_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.quarantine_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.quarantine_release (
+    id uuid NOT NULL,
+    who text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    items uuid[] NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT quarantine_release_who_check CHECK ((who <> ''::text))
 );
 
 CREATE TABLE public.refused (
@@ -565,8 +619,17 @@ ALTER TABLE ONLY public.person
 ALTER TABLE ONLY public.person
     ADD CONSTRAINT person_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.quarantine_ignore
+    ADD CONSTRAINT quarantine_ignore_pkey PRIMARY KEY (laboratory, code);
+
+ALTER TABLE ONLY public.quarantine_log
+    ADD CONSTRAINT quarantine_log_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.quarantine_release
+    ADD CONSTRAINT quarantine_release_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.refused
     ADD CONSTRAINT refused_pkey PRIMARY KEY (event_id);
@@ -626,6 +689,12 @@ CREATE INDEX patient_alias_root ON public.patient_alias USING btree (root_id);
 
 CREATE INDEX patient_merge_retired ON public.patient_merge USING btree (retired_id);
 
+CREATE INDEX quarantine_event_id ON public.quarantine USING btree (event_id);
+
+CREATE INDEX quarantine_group ON public.quarantine USING btree (reason, laboratory, code, unit) WHERE (closed_at IS NULL);
+
+CREATE INDEX quarantine_log_item ON public.quarantine_log USING btree (item, id);
+
 CREATE INDEX quarantine_open ON public.quarantine USING btree (received_at) WHERE (closed_at IS NULL);
 
 CREATE INDEX quarantine_slot ON public.quarantine USING btree (slot) WHERE ((closed_at IS NULL) AND (slot <> ''::text));
@@ -640,6 +709,8 @@ CREATE INDEX rule_switch_rule ON public.rule_switch USING btree (rule, id);
 
 CREATE INDEX source_message_patient ON public.source_message USING btree (patient_id, received_at);
 
+CREATE INDEX source_message_stored ON public.source_message USING brin (stored_at);
+
 CREATE INDEX timer_due ON public.timer USING btree (due_at) WHERE (fired_at IS NULL);
 
 CREATE TRIGGER active_version_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.active_version FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
@@ -647,6 +718,10 @@ CREATE TRIGGER active_version_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON
 CREATE TRIGGER alert_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.alert_event FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER quarantine_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.quarantine_log FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER quarantine_release_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.quarantine_release FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 CREATE TRIGGER rule_pack_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_pack FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
