@@ -96,6 +96,8 @@ class Dot(msgspec.Struct, frozen=True, kw_only=True):
     """Empty for a derived value."""
     status: str = ""
     flags: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
+    """What the laboratory wrote beside it, also later."""
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from alerts.alert import Derived
 from alerts.context import Context
 from alerts.derived import derive
-from alerts.result import Result
+from alerts.result import Result, Status
 from alerts.rule import View
 from alerts.series import Point, Series
 from alerts.thresholds import Pack, default_pack
@@ -71,14 +71,24 @@ async def _results(conn: AsyncConnection[Any], roots: list[int]) -> dict[int, li
 
 def trends(results: Iterable[Result], row: PatientRow, pack: Pack) -> Trends:
     """Every analyte with a number, and what is derived; winners only, as the rules of `pack` see them."""
-    series = Series().merge(results)
-    found = {analyte: _measured(analyte, series.points(analyte)) for analyte in sorted(series.analytes)}
+    results = list(results)
+    series, said = Series().merge(results), _annotations(results)
+    found = {analyte: _measured(analyte, series.points(analyte), said) for analyte in sorted(series.analytes)}
     found["adjusted_calcium"] = _derived(_derive(series, row, pack))
     return {name: trend for name, trend in found.items() if trend is not None}
 
 
-def _measured(analyte: str, points: Sequence[Point]) -> Trend | None:
-    dots = tuple(_dot(point) for point in points if point.result.value is not None)
+def _annotations(results: Iterable[Result]) -> dict[str, tuple[str, ...]]:
+    """By slot, what the laboratory added to a result without changing it (OBX-11 B and V; result life cycle 1)."""
+    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for result in sorted(results, key=lambda one: (one.version_time, one.result_id)):
+        if result.status in (Status.APPENDED, Status.VERIFIED):
+            found[result.slot] += tuple(comment for comment in result.comments if comment not in found[result.slot])
+    return found
+
+
+def _measured(analyte: str, points: Sequence[Point], said: Mapping[str, tuple[str, ...]]) -> Trend | None:
+    dots = tuple(_dot(point, said) for point in points if point.result.value is not None)
     newest = [point.result for point in points if point.result.value is not None][-1:]
     if not newest:
         return None
@@ -86,12 +96,13 @@ def _measured(analyte: str, points: Sequence[Point]) -> Trend | None:
     return Trend(analyte=analyte, unit=last.unit, dots=dots, low=last.reference_low, high=last.reference_high)
 
 
-def _dot(point: Point) -> Dot:
+def _dot(point: Point, said: Mapping[str, tuple[str, ...]]) -> Dot:
     result = point.result
     flags = tuple(sorted({*point.flags, *(["preliminary"] if point.preliminary else [])}))
     return Dot(
         at=point.at, value=result.value or Decimal(0), comparator=result.comparator or "", flags=flags,
         result_id=result.result_id, status=result.status.value,
+        comments=tuple(dict.fromkeys((*result.comments, *said.get(result.slot, ())))),
     )  # fmt: skip
 
 

@@ -31,12 +31,15 @@ ROW = PatientRow(
 UNITS = {"ca": "mmol/L", "alb": "g/L"}
 
 
-def result(analyte: str, value: str, day: int, status: Status = Status.FINAL, version: int = 0) -> Result:
+def result(
+    analyte: str, value: str, day: int, status: Status = Status.FINAL, version: int = 0, comments: tuple[str, ...] = ()
+) -> Result:
     at = START + timedelta(days=day)
     return Result(
         result_id=f"{analyte}{day}{status}{version}", slot=f"{analyte}{day}", patient="MADEUP|1", analyte=analyte, status=status,
         collected_at=at, version_time=at + timedelta(hours=version), received_at=at, kind="NUMERIC", value=Decimal(value),
         interval=Interval.exactly(Decimal(value)), unit=UNITS[analyte], specimen=f"s{day}",
+        comments=comments,
         source=Provenance(event_id="e", segment=1, offset=0, length=1),
     )  # fmt: skip
 
@@ -72,6 +75,24 @@ def test_only_winners_are_drawn() -> None:
         default_pack(),
     )
     assert [dot.value for dot in made["ca"].dots] == [Decimal("2.40")]
+
+
+def test_comments_that_come_later_stand_beside_the_value() -> None:
+    """OBX-11 B and V annotate; the value and what the rules see stay."""
+    made = reading.trends(
+        [
+            result("ca", "2.40", 0, comments=("slightly lipaemic",)),
+            result("ca", "9.99", 0, Status.VERIFIED, 2, comments=("verified by Dr Made-Up",)),
+            result("ca", "9.99", 0, Status.APPENDED, 1, comments=("repeated: 2.41", "slightly lipaemic")),
+            result("ca", "2.50", 1),
+        ],
+        ROW,
+        default_pack(),
+    )
+    first, second = made["ca"].dots
+    assert first.value == Decimal("2.40")
+    assert first.comments == ("slightly lipaemic", "repeated: 2.41", "verified by Dr Made-Up")
+    assert second.comments == ()
 
 
 def test_a_broken_derivation_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
