@@ -30,7 +30,10 @@ NEVER = "9999-12-31T00:00:00Z"
 
 @click.command("evaluate")
 @click.option("--format", "form", type=click.Choice(["hl7v2", "ndjson"]), help="Found out by itself when left out.")
-@click.option("--now", help="Evaluate as of this time (ISO 8601) instead of each patient's newest reception.")
+@click.option(
+    "--now",
+    help="Evaluate as of this time (ISO 8601; UTC where it names no offset) instead of the newest reception.",
+)
 @click.option("--site", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The hospital's site file.")
 @click.option("--context", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV of patient context.")
 @RULES_OPTION

@@ -101,7 +101,8 @@ def _show(pack: Pack, found: Preview) -> None:
         say(f"  {group.what:6} {group.rule:24} {group.before or '-':>8} -> {group.after or '-':8} {count:6}")
     if found.failed:
         say(f"  for {found.failed} patients a rule failed; see `halo rebuild`")
-    say("They go to the review list (halo rules review); nobody is paged for them.")
+    if found.groups:
+        say("They go to the review list (halo rules review); nobody is paged for them.")
 
 
 async def _write(
