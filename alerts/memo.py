@@ -70,22 +70,34 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         fresh = [_as_it_may_stand(view, step) for step in fresh]
     if kept and not fresh and kept == len(known.steps):
         return known
-    steps = (*known.steps[:kept], *fresh)
+    steps = known.steps[:kept] + tuple(fresh)
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
     folds = max(start, settled(steps, steps[-1].at)) if steps else 0
     clearing = _clearing(view, rule)
-    folded = before.take(_judgements(steps[start:folds]), clearing)
-    whole = folded.take(_judgements(steps[folds:]), clearing)
+    folded = _fold(before, steps[start:folds], clearing)
+    whole = _fold(folded, steps[folds:], clearing)
     episodes, alerts = _told(view, rule, whole, known, len(before.closed), since)
-    newest = next((step.judgement for step in reversed(steps) if step.judgement is not None), None)
     return Memo(
         steps=steps,
         episodes=episodes,
         alerts=alerts,
-        undetermined=open_question(rule, newest),
+        undetermined=open_question(rule, _newest(steps)),
         folded=folded,
         folds=folds,
     )
+
+
+def _fold(folded: Fold, steps: Sequence[Step], clearing: Clearing) -> Fold:
+    said = [step.judgement for step in steps if step.judgement is not None]
+    return folded.take(said, clearing) if said else folded
+
+
+def _newest(steps: Sequence[Step]) -> Judgement | None:
+    for step in reversed(steps):
+        if step.judgement is not None:
+            judgement: Judgement = step.judgement
+            return judgement
+    return None
 
 
 def _told(
@@ -102,10 +114,6 @@ def _told(
 def _as_it_may_stand(view: View, step: Step) -> Step:
     judgement = step.judgement and only_critical(view, step.judgement)
     return step if judgement is step.judgement else msgspec.structs.replace(step, judgement=judgement)
-
-
-def _judgements(steps: Iterable[Step]) -> list[Judgement]:
-    return [step.judgement for step in steps if step.judgement is not None]
 
 
 def _clearing(view: View, rule: Rule) -> Clearing:

@@ -151,6 +151,17 @@ class Series:
             return points[-1:]
         return points[bisect_right(points, time, key=_time) :]
 
+    def times_after(self, analytes: Iterable[str], time: datetime | None) -> Sequence[datetime]:
+        """Collection times after `time` (all when None) of any of the analytes, in order, each once."""
+        found: list[datetime] = []
+        several = False
+        for analyte in analytes:
+            points = self._points.get(analyte)
+            if points and (time is None or points[-1].at > time):
+                several = bool(found)
+                found += [point.at for point in self.after(analyte, time)]
+        return sorted(set(found)) if several else found
+
     def since(self, analyte: str, time: datetime | None) -> Sequence[Point]:
         """Values taken at or after `time` (all when None), in collection order."""
         points = self._points.get(analyte, ())

@@ -81,20 +81,14 @@ class Walk:
         """The steps after `last` (from the start when None), up to and with `to`."""
         state, until = (last.state, last.until) if last else (self._start, None)
         steps = []
-        for at in self._times(view, last.at if last else None, to):
+        for at in view.series.times_after(self._triggers, last.at if last else None):
+            if to is not None and at > to:
+                break
             state, judgement = self._step(view, at, state)
             own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
             until = own if until is None or own > until else until
             steps.append(Step(at, state, judgement, until))
         return steps
-
-    def _times(self, view: View, after: datetime | None, to: datetime | None) -> Iterable[datetime]:
-        after_it = view.series.after
-        found = [taken for name in self._triggers if (taken := after_it(name, after))]
-        times = [point.at for taken in found for point in taken]
-        if to is not None:
-            times = [at for at in times if at <= to]
-        return sorted(set(times)) if len(times) > 1 and len(found) > 1 else times
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):

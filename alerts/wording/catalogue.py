@@ -16,6 +16,8 @@ from babel.messages.pofile import read_po
 
 Language = Literal["en", "sl"]
 LANGUAGES: tuple[Language, ...] = ("en", "sl")
+_KEPT = 10_000
+"""So many messages with a number in them are kept as they were filled in."""
 
 
 class Catalogue:
@@ -30,25 +32,38 @@ class Catalogue:
         self._messages = gettext.GNUTranslations(compiled)
         self.language = language
         self.keys = frozenset(m.id if isinstance(m.id, str) else m.id[0] for m in catalogue if m.id and m.string)
+        self._texts = {key: self._messages.gettext(key) for key in self.keys}
+        self._counted: dict[tuple[str, int], str] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self.keys
 
     def text(self, key: str, **values: str) -> str:
         """The message with its values filled in; KeyError names a key that the catalogue lacks."""
-        if key not in self.keys:
-            raise KeyError(f"{key} is missing in alerts/wording/{self.language}.po")
-        return self._messages.gettext(key).format(**values)
+        try:
+            return self._texts[key].format(**values)
+        except KeyError as error:
+            if key in self._texts:  # a value that the message names and nobody gave
+                raise
+            raise KeyError(f"{key} is missing in alerts/wording/{self.language}.po") from error
 
     def count(self, key: str, number: int) -> str:
         """The message in the form that goes with `number`, which it may show as {n}."""
         if key not in self.keys:
             raise KeyError(f"{key} is missing in alerts/wording/{self.language}.po")
-        return self._messages.ngettext(key, key, number).format(n=number)
+        known = self._counted.get((key, number))
+        if known is None:
+            known = self._messages.ngettext(key, key, number).format(n=number)
+            if len(self._counted) < _KEPT:
+                self._counted[key, number] = known
+        return known
 
     def first(self, *keys: str, default: str = "") -> str:
         """The first of the keys that is there; else `default`."""
-        return next((self.text(key) for key in keys if key in self.keys), default)
+        for key in keys:
+            if key in self._texts:
+                return self.text(key)
+        return default
 
 
 @cache

@@ -14,6 +14,7 @@ from alerts.wording.catalogue import Language, catalogue
 _SHOWN = Decimal("0.001")
 """Three decimals in a headline; the explanation shows every digit."""
 _COMPUTED = Decimal("0.000001")
+_EXPONENT = {_SHOWN: -3, _COMPUTED: -6}
 _HUNDREDTH = Decimal("0.01")
 _UNITS = {
     "umol/L": "µmol/L", "10*9/L": "x10^9/L", "mg/(24.h)": "mg/24 h", "mL/min/{1.73_m2}": "mL/min/1.73 m2",
@@ -28,11 +29,9 @@ def number(value: Decimal, language: Language, *, exact: bool = False) -> str:
 
     Even `exact` gives six decimals at most: no laboratory sends more, only a division does, and JSON keeps them all.
     """
-    exponent = value.as_tuple().exponent
-    if exact and isinstance(exponent, int) and exponent < _COMPUTED.as_tuple().exponent:  # type: ignore[operator]
-        value = value.quantize(_COMPUTED, ROUND_HALF_UP).normalize()
-    if not exact and isinstance(exponent, int) and exponent < _SHOWN.as_tuple().exponent:  # type: ignore[operator]
-        value = value.quantize(_SHOWN, ROUND_HALF_UP).normalize()
+    exponent, shown = value.as_tuple().exponent, _COMPUTED if exact else _SHOWN
+    if isinstance(exponent, int) and exponent < _EXPONENT[shown]:
+        value = value.quantize(shown, ROUND_HALF_UP).normalize()
     text = f"{value:f}"
     return text.replace(".", ",") if language == "sl" else text
 
@@ -69,7 +68,7 @@ def compared(known: Interval, code: str, language: Language, operator: Operator,
     """As `interval`, a computed number to two decimals wherever the comparison with the limit reads the same."""
     if known.exact is not None:
         short = known.exact.quantize(_HUNDREDTH, ROUND_HALF_UP)
-        computed = known.exact.as_tuple().exponent < _SHOWN.as_tuple().exponent  # type: ignore[operator]
+        computed = known.exact.as_tuple().exponent < _EXPONENT[_SHOWN]  # type: ignore[operator]
         if computed and Interval.exactly(short).test(operator, limit) is known.test(operator, limit):
             return measured(short, code, language, exact=True)
     return interval(known, code, language)
@@ -77,9 +76,16 @@ def compared(known: Interval, code: str, language: Language, operator: Operator,
 
 def moment(at: datetime, offset: int, language: Language, *, date_only: bool = False) -> str:
     """Day and local time of a sample; `offset` in minutes east of UTC, as the sender wrote it."""
-    local = at.astimezone(timezone(timedelta(minutes=offset)))
+    local = at.astimezone(_zone(offset))
     day = _day(local.date(), language)
-    return day if date_only else catalogue(language).text("day_and_time", day=day, time=f"{local:%H:%M}")
+    if date_only:
+        return day
+    return catalogue(language).text("day_and_time", day=day, time=f"{local.hour:02}:{local.minute:02}")
+
+
+@lru_cache(maxsize=256)
+def _zone(offset: int) -> timezone:
+    return timezone(timedelta(minutes=offset))
 
 
 @lru_cache(maxsize=4096)
@@ -87,6 +93,7 @@ def _day(day: date, language: Language) -> str:
     return format_date(day, _DAYS[language], locale=language)
 
 
+@lru_cache(maxsize=4096)
 def span(hours: Decimal, language: Language) -> str:
     """How long a change took: in hours up to three days, then in whole days."""
     length = timedelta(hours=float(hours))

@@ -44,7 +44,7 @@ def headline(rule: str, episode: Episode, language: Language) -> str:
 
 
 def _joined(parts: list[str]) -> str:
-    return ", ".join(part for part in parts if part)
+    return ", ".join([part for part in parts if part])
 
 
 def _finding(rule: str, last: Judgement, language: Language) -> str:
@@ -69,7 +69,7 @@ def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     """Most important first."""
     words, last = catalogue(language), episode.last
     flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_rank)]
-    beside = _beside(last, language)
+    beside = _beside(last, language) if "beside" in last.facts else []
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
     why = [words.first(f"why.{reason}") for reason in last.facts.get("why", "").split(",")]
     ordered = (*flags[:1], level, *flags[1:]) if _BEFORE_ALL in last.flags else (level, *flags)
