@@ -132,6 +132,8 @@ class ReportedResult(_Part, frozen=True):
     """SPM-17, else OBR-7, else OBX-14 (the site file may change the order)."""
     collected_from: str = ""
     """The field it came from, for example `OBR-7`."""
+    collection_times: dict[str, str] = {}
+    """By field, where several were sent and say different things: a laboratory may want another order of them."""
     analysed_at: str = ""
     """OBX-19."""
     reported_at: str = ""
@@ -145,6 +147,12 @@ class ReportedResult(_Part, frozen=True):
     """OBX-8 repeats."""
     comments: tuple[str, ...] = ()
     """NTE texts that follow the OBX, and those of its OBR."""
+    part: str = ""
+    """Which of several reports in one record it stands in (rows of a file); one report says nothing of another."""
+    parent_order: str = ""
+    """OBR-29: the order that this one came out of, as a susceptibility out of a culture."""
+    parent_result: str = ""
+    """OBR-26 as sent: the result of that order."""
 
 
 class LabReport(_Part, frozen=True, tag="lab_report"):
@@ -194,6 +202,10 @@ class PatientMerge(_Part, frozen=True, tag="patient_merge"):
     source: Source
     undo: bool = False
     raw: bytes = b""
+    link: bool = False
+    """Only proposed (ADT A24): a person confirms it before anything is merged."""
+    at: str = ""
+    """When it was done, as the sender says (EVN-6, else EVN-2); empty: when it was sent."""
 
 
 class Refused(_Part, frozen=True, tag="refused"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,6 +26,8 @@ from services.mapping.urgency import would_be
 from services.mapping.value import Meaning, no_value, read_value
 
 _encode = msgspec.json.Encoder().encode
+Part = list[tuple[int, ReportedResult]]
+"""Results of one part of a report, each with its place in the whole."""
 
 
 def map_report(report: LabReport, site: Site = DEFAULT_SITE, *, now: datetime | None = None) -> Mapped:
@@ -56,6 +59,7 @@ class _Run:
     def __init__(self, report: LabReport, site: Site, received: datetime, now: datetime) -> None:
         self._report, self._site, self._received, self._now = report, site, received, now
         self._version = f"{TABLE.version}+{site.version}"
+        self._feed = site.feed_of(report.source)
         self._quarantined: list[Quarantined] = []
         self._ignored: list[Ignored] = []
 
@@ -65,17 +69,27 @@ class _Run:
         return Mapped(results=tuple(results), quarantined=tuple(quarantined), ignored=tuple(self._ignored))
 
     def read(self) -> list[Result]:
+        """Part by part, of which a message mostly has one: results of different parts say nothing of each other."""
+        return [result for part in self._parts() for result in self._read(part)]
+
+    def _parts(self) -> Iterable[Part]:
+        parts: dict[str, Part] = {}
+        for index, sent in enumerate(self._report.results):
+            parts.setdefault(sent.part, []).append((index, sent))
+        return parts.values()
+
+    def _read(self, part: Part) -> list[Result]:
         """Place, tell apart, read values, relate; whatever fails on the way is quarantined."""
-        items = self._place()
+        items = self._place(part)
         understood = [item for item in items if self._understand(item)]
         items = self._without(understood, relate(understood))
         results = [self._result(item) for item in items]
         return results + self._derived(items)
 
-    def _place(self) -> list[Item]:
+    def _place(self, part: Part) -> list[Item]:
         placer = Placer(self._report, self._site, self._received, self._now)
         items: list[Item] = []
-        for index, sent in enumerate(self._report.results):
+        for index, sent in part:
             placed = placer.place(index, sent)
             if isinstance(placed, Item):
                 items.append(placed)
@@ -186,6 +200,7 @@ class _Run:
                 segment=sent.where.segment,
                 offset=sent.where.offset,
                 length=sent.where.length,
+                feed=self._feed,
             ),
         )
 
