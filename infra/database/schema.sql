@@ -16,6 +16,7 @@ CREATE TABLE public.active_version (
     who text NOT NULL,
     preview jsonb DEFAULT '{}'::jsonb NOT NULL,
     stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    second text DEFAULT ''::text NOT NULL,
     CONSTRAINT active_version_kind_check CHECK ((kind = ANY (ARRAY['rule_pack'::text, 'site'::text]))),
     CONSTRAINT active_version_who_check CHECK ((who <> ''::text))
 );
@@ -299,7 +300,8 @@ CREATE TABLE public.patient (
     incomplete jsonb DEFAULT '{}'::jsonb NOT NULL,
     rule_pack text DEFAULT ''::text NOT NULL,
     unwatched text DEFAULT ''::text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    site_version text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE public.patient_alias (
@@ -497,6 +499,15 @@ ALTER TABLE public.rule_switch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.site_file (
+    version text NOT NULL,
+    hash text NOT NULL,
+    content bytea NOT NULL,
+    stored_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT site_file_hash_check CHECK ((hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT site_file_version_check CHECK ((version ~ '^[0-9a-f]{12}$'::text))
+);
+
 CREATE TABLE public.source_message (
     event_id uuid NOT NULL,
     patient_id bigint,
@@ -649,6 +660,12 @@ ALTER TABLE ONLY public.rule_pack
 ALTER TABLE ONLY public.rule_switch
     ADD CONSTRAINT rule_switch_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.site_file
+    ADD CONSTRAINT site_file_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.site_file
+    ADD CONSTRAINT site_file_pkey PRIMARY KEY (version);
+
 ALTER TABLE ONLY public.source_message
     ADD CONSTRAINT source_message_pkey PRIMARY KEY (event_id);
 
@@ -728,6 +745,8 @@ CREATE TRIGGER rule_pack_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON publ
 CREATE TRIGGER rule_pack_approval_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_pack_approval FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 CREATE TRIGGER rule_switch_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rule_switch FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
+
+CREATE TRIGGER site_file_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.site_file FOR EACH STATEMENT EXECUTE FUNCTION public.halo_append_only_v1();
 
 ALTER TABLE ONLY public.alert_event_payload
     ADD CONSTRAINT alert_event_payload_chain_number_fkey FOREIGN KEY (chain, number) REFERENCES public.alert_event(chain, number);

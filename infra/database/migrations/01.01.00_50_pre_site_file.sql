@@ -13,6 +13,3 @@ CREATE TRIGGER site_file_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON site
 ALTER TABLE active_version ADD COLUMN second text NOT NULL DEFAULT '';  -- of a site file: the second person
 
 ALTER TABLE patient ADD COLUMN site_version text NOT NULL DEFAULT '';   -- site file its results were last mapped by
-
-ALTER TABLE quarantine ADD COLUMN place integer NOT NULL DEFAULT -1;    -- of the result in its report, from 0; -1: not kept
-CREATE INDEX quarantine_event ON quarantine (event_id);
