@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
@@ -19,6 +19,8 @@ AFTER = 20
 """So many of one feed in `WINDOW` page one by one [E]."""
 WINDOW = timedelta(minutes=10)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+Audience = Literal["operations", "steward", "clinical"]
+"""Whose channels: those marked `operations`; the data steward's; everybody's who gets alerts of patients."""
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('halo operations ' || %s, 0))"
 LATELY: LiteralString = """
 SELECT clock_timestamp(), coalesce(sum(newest.count), 0)::int FROM (
@@ -28,10 +30,11 @@ SELECT clock_timestamp(), coalesce(sum(newest.count), 0)::int FROM (
 """
 """How many of a feed came within `WINDOW`; of no interest beyond `AFTER`, and each row stands for one or more."""
 _RAISE: LiteralString = """
-INSERT INTO operations_alert (key, kind, severity, detail, patient_id, feed, count)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::int[])
+INSERT INTO operations_alert (key, kind, severity, detail, patient_id, feed, count, audience, link, rule_pack_status)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::int[], %s::text[],
+                     %s::text[], %s::text[])
 ON CONFLICT (key) DO UPDATE SET count = operations_alert.count + excluded.count, last_at = clock_timestamp(),
-    detail = excluded.detail, closed_at = NULL,
+    detail = excluded.detail, closed_at = NULL, audience = excluded.audience, link = excluded.link,
     told_at = CASE WHEN operations_alert.closed_at IS NULL THEN operations_alert.told_at END
 """
 
@@ -47,6 +50,16 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
     feed: str = ""
     """Kind, laboratory and reason, where one fault of the feed makes one of these a message; empty: never a storm."""
     count: int = 1
+    audience: Audience = "operations"
+    link: str = ""
+    """Path of the page on which somebody can act; empty: the board."""
+    rule_pack_status: str = "none"
+    """Of what is told to clinicians: `draft` goes to test recipients only."""
+
+
+_COLUMNS = (
+    "key", "kind", "severity", "detail", "patient_id", "feed", "count", "audience", "link", "rule_pack_status",
+)  # fmt: skip
 
 
 async def report(conn: AsyncConnection[Any], faults: Iterable[Technical]) -> None:
@@ -54,8 +67,7 @@ async def report(conn: AsyncConnection[Any], faults: Iterable[Technical]) -> Non
     once = list({fault.key: fault for fault in faults}.values())
     if once:
         found = sorted(await _joined(conn, once), key=lambda fault: fault.key)
-        names = ("key", "kind", "severity", "detail", "patient_id", "feed", "count")
-        await conn.execute(_RAISE, [[getattr(fault, name) for fault in found] for name in names])
+        await conn.execute(_RAISE, [[getattr(fault, name) for fault in found] for name in _COLUMNS])
         await conn.execute("SELECT pg_notify('halo_delivery', '')")
 
 

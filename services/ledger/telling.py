@@ -21,6 +21,7 @@ from services.ledger.journal import Entry
 from services.ledger.operations import Technical
 from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
+from services.mapping.site import Site
 from services.shared.channels import Channel
 from services.shared.rule_pack import DRAFT, Standing
 
@@ -47,13 +48,18 @@ class Teller:
     def __init__(
         self, channels: tuple[Channel, ...], site_version: str, *, made_up: bool = False, watched: Watched = "all"
     ) -> None:
-        self._channels: Recipients = tuple(sorted((channel.name, channel.recipient) for channel in channels))
+        clinical = [channel for channel in channels if channel.clinical]
+        self._channels: Recipients = tuple(sorted((channel.name, channel.recipient) for channel in clinical))
         self._test = frozenset(channel.name for channel in channels if channel.test)
         self.standing: Standing = DRAFT
         """Of the rules in force; the ledger sets it anew in each transaction."""
         self.watched: Watched = watched
         """The hospital's rule of who is watched."""
         self._site_version, self._made_up = site_version, made_up
+
+    def follow(self, site: Site) -> None:
+        """The site file that is in force from now on."""
+        self._site_version, self.watched = site.version, site.file.enrolment.watch
 
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""

@@ -1,7 +1,8 @@
-"""Technical alerts about Halo itself, told to the channels marked `operations`; and those the notifier raises."""
+"""Technical alerts, for operations, the data steward or clinicians; and those the notifier raises."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import LiteralString
 
@@ -11,10 +12,12 @@ from psycopg.rows import class_row
 
 from schemas.identity import stable_id
 from services.notifier.channels.message import Message
+from services.shared.channels import Channel
 
 _UNTOLD: LiteralString = """
-SELECT key, kind, severity, detail, count, opened_at FROM operations_alert
-WHERE told_at IS NULL AND closed_at IS NULL ORDER BY opened_at LIMIT 20
+SELECT key, kind, severity, detail, count, opened_at, audience, link, rule_pack_status FROM operations_alert
+WHERE told_at IS NULL AND closed_at IS NULL AND audience = ANY(%s)
+ORDER BY audience <> 'clinical', opened_at LIMIT 20
 """
 _TOLD: LiteralString = "UPDATE operations_alert SET told_at = clock_timestamp() WHERE key = %s"
 _RAISE: LiteralString = """
@@ -34,6 +37,10 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     count: int
     opened_at: datetime
+    audience: str = "operations"
+    link: str = ""
+    rule_pack_status: str = "none"
+    """`none`: about Halo's own health, no clinical rule said it."""
 
     def message(self, board_url: str) -> Message:
         """As a channel sends it; its id is stable over attempts."""
@@ -42,20 +49,31 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
             "alert_id": stable_id("operations", self.key), "severity": self.severity, "level": self.kind,
             "family": "operations", "change": "opened", "summary": {"en": text, "sl": text},
             "sampled_at": self.opened_at.isoformat(),
-            "rule_pack_status": "none",  # Halo's own health: no clinical rule said it
+            "rule_pack_status": self.rule_pack_status,
         }  # fmt: skip
         identity = stable_id("operations", self.key, self.opened_at.astimezone(UTC).isoformat())
-        return Message(id=identity, body=body, link=f"{board_url}/operations", created_at=self.opened_at)
+        return Message(id=identity, body=body, link=f"{board_url}{self.link or '/'}", created_at=self.opened_at)
 
 
-async def untold(conn: AsyncConnection) -> list[Technical]:
-    """What operations have not heard yet, oldest first."""
+def audiences(channels: Iterable[Channel]) -> dict[str, list[Channel]]:
+    """Who hears of what: only audiences that somebody belongs to. Without a steward's channel operations stand in."""
+    all_ = list(channels)
+    operations = [channel for channel in all_ if channel.operations]
+    found = {
+        "operations": operations, "clinical": [channel for channel in all_ if channel.clinical],
+        "steward": [channel for channel in all_ if channel.role == "steward"] or operations,
+    }  # fmt: skip
+    return {name: these for name, these in found.items() if these}
+
+
+async def untold(conn: AsyncConnection, those: Iterable[str]) -> list[Technical]:
+    """What these audiences have not heard yet; what is for clinicians first, then the oldest."""
     async with conn.cursor(row_factory=class_row(Technical)) as cursor:
-        return await (await cursor.execute(_UNTOLD)).fetchall()
+        return await (await cursor.execute(_UNTOLD, (sorted(those),))).fetchall()
 
 
 async def told(conn: AsyncConnection, alert: Technical) -> None:
-    """Some operations channel took it."""
+    """Some channel took it, or it must never be sent."""
     await conn.execute(_TOLD, (alert.key,))
 
 

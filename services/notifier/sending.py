@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from services.notifier import metrics
 from services.notifier.channels.message import Handover, Message, Sender
-from services.notifier.operations import Technical, raise_technical, told, untold
+from services.notifier.operations import Technical, audiences, raise_technical, told, untold
 from services.notifier.pace import wait_seconds
 from services.notifier.queue import Delivery, claim, settle, waiting
 from services.notifier.settings import NotifierSettings
@@ -61,20 +61,21 @@ class Sending:
             await asyncio.wait(self._inflight.values(), timeout=seconds)
 
     async def technical(self) -> None:
-        """Tell operations what they have not heard; untold again next time when no channel took it."""
-        operations = [channel for channel in self._channels.values() if channel.operations]
-        if not operations:
+        """Tell each audience what it has not heard; untold again next time when no channel took it."""
+        those = audiences(self._channels.values())
+        if not those:
             return
         async with self._pool.connection() as conn:
             await conn.set_autocommit(True)
-            for alert in await untold(conn):
-                if await self._tell(alert, operations):
+            for alert in await untold(conn, those):
+                if await self._tell(alert, those[alert.audience]):
                     await told(conn, alert)
 
-    async def _tell(self, alert: Technical, operations: list[Channel]) -> bool:
+    async def _tell(self, alert: Technical, channels: list[Channel]) -> bool:
+        """Whether somebody took it, or everybody's channel must not have it while the rules are a draft."""
         message = alert.message(self._settings.board_url)
-        outcomes = [await self._hand_over(message, channel) for channel in operations]
-        return any(outcome.done for outcome in outcomes)
+        outcomes = [await self._hand_over(message, channel) for channel in channels]
+        return any(outcome.done for outcome in outcomes) or all(outcome.never for outcome in outcomes)
 
     async def _deliver(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)

@@ -7,6 +7,7 @@
     secret_file = "pager.secret" # webhook: the signing secret, `whsec_...`; smtp: optional `user:password`
     recipient = "haematology on call"
     test = true                  # only while training: gets the alerts of rules that are not approved
+    role = "steward"             # the data steward's: questions about held results, and no patient's alerts
 
 Secrets stand in files of their own, never in this one.
 """
@@ -36,6 +37,14 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """True: technical alerts come here as well."""
     test: bool = False
     """True: a test recipient, the only kind that hears of alerts while the rules are a draft (behaviour 5)."""
+    role: Literal["", "steward"] = ""
+    """`steward`: hears of held results and gets no patient's alerts. While such a channel is listed, a data steward
+    counts as on duty (behaviour 2)."""
+
+    @property
+    def clinical(self) -> bool:
+        """Gets the alerts of patients."""
+        return self.role == ""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
