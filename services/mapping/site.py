@@ -65,8 +65,11 @@ class Sender(_Entry, frozen=True, kw_only=True):
     application: str = ""
     facility: str = ""
     addresses: tuple[str, ...] = ()
+    """Addresses and networks it sends from; none: any."""
     certificate: str = ""
+    """Of the client, by fingerprint (`sha256:...`) or subject (`CN=lis, O=Hospital`)."""
     message_types: tuple[str, ...] = ()
+    """`ORU^R01`, or `ORU` for all of them; others are treated as `unused_type` says. None: every type Halo uses."""
     laboratories: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
     environment: Literal["", "P", "T", "D"] = "P"
@@ -74,7 +77,8 @@ class Sender(_Entry, frozen=True, kw_only=True):
     charset: str = ""
     state: Literal["silent", "live"] = "silent"
     live_from: str = ""
-    on_unavailable: Literal["close", "AE", "AR"] = "close"
+    on_unavailable: Literal["", "close", "AE", "AR"] = ""
+    """What follows when a message cannot be stored now; empty: as the intake process is set (`close`)."""
     unused_type: Literal["AA", "AR"] = "AA"
     honour_ne: bool = False
     may_merge: bool = False

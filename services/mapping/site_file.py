@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.analytes import ANALYTES
 from schemas.units import canonical_spelling, scales
+from services.mapping import sender_checks
 from services.mapping.codes import CodeEntry
 from services.mapping.site import Laboratory, Site, SiteFile
 
@@ -63,6 +64,7 @@ def _invalid(text: str, name: str, place: str, mistake: str) -> SiteInvalid:
 def _mistakes(file: SiteFile) -> Iterator[tuple[str, str]]:
     """What types alone do not catch; places are written as msgspec does: `code[2].analyte`."""
     yield from _zones(file)
+    yield from sender_checks.mistakes(file.sender)
     yield from ((f"units.{sent}", text) for sent, text in _units(file.units))
     seen: dict[tuple[str, str, str], int] = {}
     for at, entry in enumerate(file.code):

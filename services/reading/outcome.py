@@ -11,12 +11,14 @@ TABLE = "HL70357"
 SEGMENT_SEQUENCE_ERROR = "100"
 REQUIRED_FIELD_MISSING = "101"
 DATA_TYPE_ERROR = "102"
+UNSUPPORTED_MESSAGE_TYPE = "200"
 APPLICATION_ERROR = "207"
 
 TEXTS = {
     SEGMENT_SEQUENCE_ERROR: "Segment sequence error",
     REQUIRED_FIELD_MISSING: "Required field missing",
     DATA_TYPE_ERROR: "Data type error",
+    UNSUPPORTED_MESSAGE_TYPE: "Unsupported message type",
     APPLICATION_ERROR: "Application internal error",
 }
 """HL7 table 0357, as far as used."""
