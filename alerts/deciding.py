@@ -17,8 +17,9 @@ from alerts.severity import Severity
 from alerts.thresholds import Pack, default_pack
 
 Kind = Literal["opened", "reopened", "regraded", "updated", "cleared", "retracted", "superseded"]
-Cause = Literal["sample", "correction", "context", "pack"]
-"""What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack."""
+Cause = Literal["sample", "correction", "context", "pack", "mapping"]
+"""What made the change: a new sample, a corrected or withdrawn value, the patient's context, another rule pack, or
+another site file: what the laboratory sent stands for another value than people were told."""
 Reason = Literal[
     "first", "late", "reopened", "higher_severity", "worse", "next_stage", "still_abnormal", "corrected_down",
     "corrected_value", "retracted", "now_watched", "hold_over", "kept_back", "another_draw",
@@ -26,8 +27,11 @@ Reason = Literal[
     "history_import", "info_only", "snoozed", "pack_change", "rule_off", "draft_pack",
     "held_specimen", "held_and_over",
     "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined",
+    "feed_silent", "before_live", "now_live", "test_realm",
 ]  # fmt: skip
 _IN_DOUBT = "SPECIMEN_MISMATCH"
+_CORRECTING: frozenset[Cause] = frozenset({"correction", "mapping"})
+"""A value that people were told is not so any more."""
 TO_THE_TOLD: frozenset[Reason] = frozenset({"retracted", "corrected_down", "corrected_value"})
 """What goes to those who were told before, and to nobody else: they act on a value that does not hold any more."""
 _BREAKS_A_SNOOZE = frozenset({"higher_severity", "worse", "next_stage"})
@@ -127,14 +131,14 @@ def _again(
     if _other_draw(told, alert):
         return _yes("another_draw", *reasons)
     if alert.severity is Severity.INFO or alert.severity.rank < told.severity.rank:
-        return _to_the_told("corrected_down") if cause == "correction" else _no("downgrade_note")
+        return _to_the_told("corrected_down") if cause in _CORRECTING else _no("downgrade_note")
     if change == "reopened":
         return _yes("reopened", *reasons)
     if snoozed and alert.severity is not Severity.CRITICAL:
         reasons = tuple(reason for reason in reasons if reason in _BREAKS_A_SNOOZE)
     if reasons:
         return _yes(*reasons)
-    if cause == "correction" and _moved(told, alert, pack):
+    if cause in _CORRECTING and _moved(told, alert, pack):
         return _to_the_told("corrected_value")
     return _no("snoozed" if snoozed else "already_told")
 

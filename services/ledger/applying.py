@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.result import Result
+from alerts.series import Series
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
@@ -253,10 +254,29 @@ class Work(msgspec.Struct, kw_only=True):
         record = self.locked.by_sent[event.patient.id]
         for r in fresh:
             self.writes.result_keys.append((r.result_id, record))
-            self.writes.results.append((
-                r.result_id, record, r.analyte, r.slot, r.collected_at, str(r.status), r.version_time, r.received_at,
-                r.value, r.comparator, r.unit, r.quality, event.event_id, r.mapping_version, _encode(r),
-            ))  # fmt: skip
+            self.writes.results.append(self.result_row(record, r))
+
+    @staticmethod
+    def result_row(record: int, r: Result) -> tuple[Any, ...]:
+        """A row of `result`, in the order of `writes.RESULT`."""
+        return (
+            r.result_id, record, r.analyte, r.slot, r.collected_at, str(r.status), r.version_time, r.received_at,
+            r.value, r.comparator, r.unit, r.quality, r.source.event_id, r.mapping_version, _encode(r),
+        )  # fmt: skip
+
+    def remapped(self, person: Stored, series: Series, cause: Cause, *, moved: bool) -> None:
+        """The person's reports were read again by another site file; `moved`: something the rules read is another."""
+        self.catch_up(person)
+        if moved:
+            person.series, person.disease = series, None
+            person.memos.clear()
+            self.writes.live[("series", person.root, None)] = None
+            self.touch(person)
+            self.evaluate([person], EVERYTHING, cause)
+        else:
+            person.series = series
+            self.touch(person)
+        self.settle(person, cause)
 
     def _quarantine(self, incoming: Incoming, event: LabReport) -> None:
         record = self.locked.by_sent[event.patient.id]

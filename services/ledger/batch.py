@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from schemas.patient_event import PatientMerge, Refused
-from services.ledger import burying, governing, merging, offsets, patients, repeating, stored
+from services.ledger import burying, governing, merging, offsets, patients, repeating, site_in_force, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
@@ -30,6 +30,7 @@ from services.ledger.pace import Pace
 from services.ledger.patients import Locked
 from services.ledger.record import Outcome, Record, StreamName
 from services.ledger.releasing import Releaser
+from services.ledger.remapping import Remapper
 from services.ledger.retaking import Retaker
 from services.ledger.runs import heartbeats, in_runs, next_offsets
 from services.ledger.stored import Stored
@@ -95,6 +96,10 @@ class Ledger:
     def retaker(self) -> Retaker:
         """The same rules, site, channels and log for the timer of held results, on whatever connection that has."""
         return Retaker(self._site, self._teller, self._journal, self._rules)
+
+    def remapper(self) -> Remapper:
+        """The same for stored reports that are taken again: a release from quarantine, another site file."""
+        return Remapper(self._site, self._teller, self._journal, self._rules)
 
     def releaser(self) -> Releaser:
         """The same for the timer of alerts that wait because their specimen is in doubt."""
@@ -190,7 +195,10 @@ class Ledger:
         done = Done()
         async with self.transaction() as conn:
             await self._lock_offsets(conn, run)
+            known = self._site.version
             await self._govern(conn)
+            if self._site.version != known:
+                run = [read(item.record, self._site) for item in run]
             if one_by_one:
                 run = [await self._alone(conn, item, done) for item in run]
             else:
@@ -200,7 +208,12 @@ class Ledger:
         return done, run
 
     async def _govern(self, conn: AsyncConnection[Any]) -> None:
-        """Take the rules that are in force now; with others than before nothing cached is good. PackUnusable."""
+        """Take the site file and rules in force now; with others than before nothing cached is good. PackUnusable."""
+        site = await site_in_force.in_force(conn, self._site)
+        if site.version != self._site.version:
+            self._cache.clear()
+            self._site, self._zone = site, site.zone
+            self._teller.follow(site)
         rules, self._teller.standing = await governing.in_force(conn, self._rules)
         if rules is not self._rules:
             self._cache.clear()
@@ -272,17 +285,31 @@ class Ledger:
             locked=locked, persons=await self._persons(conn, locked, done), rules=self._rules, teller=self._teller,
             zone=self._zone, writes=writes, outcome=done.outcome,
         )  # fmt: skip
+        await self._bring(conn, work)
         for item in events:
             if item.event_id in known:
                 done.outcome.repeated += 1
                 repeating.take(item, work)
             elif merge is not None:
                 await merging.take(conn, item, merge, work)
+                await site_in_force.mark_mixed(conn, locked.rows, self._site)
             else:
                 work.take(item)
             known.add(item.event_id)
         work.finish()
         done.persons |= work.persons
+
+    async def _bring(self, conn: AsyncConnection[Any], work: Work) -> None:
+        """Nobody's results are of two site files at once: who is behind is re-derived before the event is taken."""
+        version = self._site.version
+        rows = work.locked.rows
+        await site_in_force.mark_new(conn, sorted(i for i, row in rows.items() if not row.site_version), self._site)
+        behind = [root for root in work.persons if rows[root].site_version not in ("", version)]
+        if behind:
+            await site_in_force.current(conn, self._site)
+            remapper = self.remapper()
+            for root in sorted(behind):
+                await remapper.bring(conn, work, root, self._site)
 
     async def _lock_patients(
         self, conn: AsyncConnection[Any], events: list[Incoming], merge: PatientMerge | None

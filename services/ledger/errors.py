@@ -4,11 +4,13 @@ LedgerError
 ├── Unavailable     the database is away or in the way: try the same batch again, acknowledge nothing
 ├── OffsetsWentBack the database forgot what it had: end the process, so that assignment seeks again
 ├── AliasesChanged  a merge came between reading and locking: start the transaction again
+│   └── SiteChanged     another site file came into force meanwhile: start the transaction again
 ├── OutOfStep       the cache and the database disagree: drop the cached patients and start again
 ├── StaleVersion    an acknowledgement of a version that is no longer the current one
 ├── NoSuchAlert     no alert of that id
 ├── NotHolding      the alert holds nothing back, or not any more
 ├── PackUnusable    the rule pack in force cannot be run by this program: end the process, do not judge by another
+│   └── SiteUnusable    the same of the site file in force
 └── ChainBroken     the alert log does not verify
 """
 
@@ -29,6 +31,10 @@ class OffsetsWentBack(LedgerError):
 
 class AliasesChanged(LedgerError):
     """Start the transaction again."""
+
+
+class SiteChanged(AliasesChanged):
+    """Start the transaction again, with the site file that is in force now."""
 
 
 class StaleVersion(LedgerError):
@@ -53,6 +59,10 @@ class ChainBroken(LedgerError):
 
 class PackUnusable(LedgerError):
     """The message says which pack, what is wrong with it and what to do."""
+
+
+class SiteUnusable(PackUnusable):
+    """The message says which site file, what is wrong with it and what to do."""
 
 
 class OutOfStep(LedgerError):

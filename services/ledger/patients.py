@@ -21,8 +21,8 @@ ORDER BY sent_id ON CONFLICT (sent_id) DO NOTHING
 """
 _ROOTS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE retired_id = ANY(%s)"
 _LOCK: LiteralString = """
-SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics FROM patient
-WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics, site_version
+FROM patient WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _GROUPS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE root_id = ANY(%s)"
 
@@ -39,6 +39,8 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     rule_pack: str
     unwatched: str
     demographics: Demographics
+    site_version: str = ""
+    """Of the site file its results were last mapped by; empty: of the first one that was in force here."""
 
 
 class Locked(msgspec.Struct, kw_only=True):

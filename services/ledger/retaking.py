@@ -17,12 +17,13 @@ from alerts.result import Result
 from schemas.codec import decode_event
 from schemas.identity import stable_id
 from schemas.patient_event import LabReport
-from services.ledger import governing, patients, stored
+from services.ledger import governing, patients, site_in_force, stored
 from services.ledger.applying import Work, quarantine_row
 from services.ledger.errors import OutOfStep
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Journal
 from services.ledger.record import Outcome
+from services.ledger.remapping import Remapper
 from services.ledger.telling import Teller
 from services.ledger.writes import Writes
 from services.mapping.mapped import Mapped, Quarantined
@@ -81,16 +82,22 @@ class Retaker:
         del patient_id  # a merge may have moved the record; the event says whom it is about
         due = msgspec.convert(body, Held)
         report = await _report(conn, due.event_id)
+        self._site = await site_in_force.in_force(conn, self._site)
+        self._teller.follow(self._site)
         locked = await patients.lock(conn, [report.patient.id])
-        open_ = {i for (i,) in await (await conn.execute(_OPEN, (list(due.held),))).fetchall()}
-        if not open_:
-            return
+        await site_in_force.current(conn, self._site)
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
         await governing.keep(conn, self._rules)
         work = Work(
             locked=locked, persons=await stored.read(conn, locked.rows, locked.members, self._site.zone),
             rules=self._rules, teller=self._teller, zone=self._site.zone, writes=Writes(), outcome=Outcome(),
         )  # fmt: skip
+        remapper = Remapper(self._site, self._teller, self._journal, self._rules)
+        await remapper.bring(conn, work, locked.root(report.patient.id), self._site)
+        open_ = {i for (i,) in await (await conn.execute(_OPEN, (list(due.held),))).fetchall()}
+        if not open_:
+            await work.writes.flush(conn, self._journal)
+            return
         places = frozenset(due.held[identity] for identity in open_)
         again = pick(report, map_report(report, self._site, now=due_at), places)
         await self._take(conn, work, report, again, due_at)

@@ -129,7 +129,9 @@ class SiteFile(_Entry, frozen=True, kw_only=True):
 class Site:
     """The site file ready for use: look-ups only. Equal files give equal sites and the same `version`."""
 
-    def __init__(self, file: SiteFile, version: str = "default", others: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, file: SiteFile, version: str = "default", others: dict[str, object] | None = None, content: str = ""
+    ) -> None:
         self.file = file
         self.version = version
         """Start of the file's sha256, or `default`; part of each result's `mapping_version`."""
@@ -137,6 +139,8 @@ class Site:
         """Tables of other parts of Halo, as parsed."""
         self.zone = ZoneInfo(file.zone)
         self._zones = {sender.key: ZoneInfo(sender.zone or file.zone) for sender in file.sender}
+        self.content = content
+        """The text it was read from; empty without a file."""
         self._laboratories = {laboratory.name: laboratory for laboratory in file.laboratory}
         self._codes = CodeBook(file.code, file.ignore, by_id=version == "default")
         self._authorities = frozenset(file.identifier.authorities)

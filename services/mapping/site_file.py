@@ -48,7 +48,7 @@ def read_site(text: str, name: str = "site file") -> Site:
     for place, mistake in _mistakes(file):
         raise _invalid(text, name, place, mistake)
     others = {key: value for key, value in everything.items() if key in _OTHERS}
-    return Site(file, hashlib.sha256(text.encode()).hexdigest()[:12], others)
+    return Site(file, hashlib.sha256(text.encode()).hexdigest()[:12], others, text)
 
 
 def _place(message: str) -> str:
