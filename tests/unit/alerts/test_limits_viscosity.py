@@ -131,6 +131,13 @@ def test_the_text_shows_what_decided(drawn: dict[str, str], shown: str, triggers
     assert (alert.analyte, alert.facts["triggers"]) == (shown, triggers)
 
 
+def test_a_critical_viscosity_alone_is_its_only_trigger() -> None:
+    """The protein is high beside it, but neither a symptom nor few platelets make that critical."""
+    alert = told(points("visc", "0:5.2"), points("igm", "0:65"), points("plt", "0:180"))
+    assert alert is not None
+    assert (alert.level, alert.facts["triggers"]) == ("HV_CRITICAL", "viscosity")
+
+
 def test_albumin_of_the_specimen_of_the_total_protein_is_taken_before_a_nearer_one() -> None:
     own, other = points("alb", "1:45", specimen="S1"), points("alb", "0:30", specimen="S2")
     alert = told(points("tp", "0:100", specimen="S1"), own, other)
