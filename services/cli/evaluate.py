@@ -29,7 +29,9 @@ NEVER = "9999-12-31T00:00:00Z"
 
 
 @click.command("evaluate")
-@click.option("--format", "form", type=click.Choice(["hl7v2", "ndjson"]), help="Found out by itself when left out.")
+@click.option(
+    "--format", "form", type=click.Choice(["hl7v2", "ndjson", "csv"]), help="Found out by itself when left out."
+)
 @click.option(
     "--now",
     help="Evaluate as of this time (ISO 8601; UTC where it names no offset) instead of the newest reception.",
@@ -46,7 +48,7 @@ def command(  # noqa: PLR0913 - one an option
     form: str | None, now: str | None, site: Path | None, context: Path | None, rules: Path | None, stored: bool,
     data_dir: Path | None, files: tuple[Path, ...],
 ) -> None:  # fmt: skip
-    """Evaluate HL7 v2 or NDJSON FILES and print one JSON line per patient; nothing is stored or sent.
+    """Evaluate HL7 v2, NDJSON or CSV FILES and print one JSON line per patient; nothing is stored or sent.
 
     Messages that are refused are named on stderr. Ends with 1 only when a file cannot be read at all.
     """

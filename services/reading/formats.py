@@ -7,12 +7,17 @@ from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
 from schemas.patient_event import Purpose
-from services.reading import hl7v2, ndjson
+from services.reading import csv_reports, hl7v2, ndjson
 from services.reading.batches import split
+from services.reading.csv_layout import CsvInvalid, looks_like_csv
 from services.reading.header import NotHl7, read_header
 from services.reading.outcome import Outcome
 
-Format = Literal["hl7v2", "ndjson"]
+Format = Literal["hl7v2", "ndjson", "csv"]
+
+
+LINE = 64 * 1024
+"""A line of column names is shorter."""
 
 
 class UnreadableFile(ValueError):
@@ -20,11 +25,13 @@ class UnreadableFile(ValueError):
 
 
 def detect(data: bytes) -> Format:
-    """By the first character: `{` is NDJSON, all else HL7 v2. UnreadableFile for an empty file."""
+    """`{` begins NDJSON, a line of column names CSV, all else is HL7 v2. UnreadableFile for an empty file."""
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0\x0b")[:1]
     if not start:
         raise UnreadableFile("the file is empty; expected HL7 v2 messages or one JSON event a line")
-    return "ndjson" if start == b"{" else "hl7v2"
+    if start == b"{":
+        return "ndjson"
+    return "csv" if looks_like_csv(data[:LINE].partition(b"\n")[0]) else "hl7v2"
 
 
 def read_file(
@@ -35,12 +42,16 @@ def read_file(
     purpose: Purpose = "live",
     default_charset: str = hl7v2.DEFAULT_CHARSET,
 ) -> Iterator[Outcome]:
-    """The outcomes of all messages. An event is taken as received at its sender's time (MSH-7).
+    """The outcomes of all messages. An event is taken as received at its sender's time (MSH-7; of CSV its newest row).
 
     `zone` is the sender's zone, for MSH-7 without an offset. Raises UnreadableFile where nothing can be read at all.
     """
-    if (format or detect(data)) == "ndjson":
+    kind = format or detect(data)
+    if kind == "ndjson":
         yield from ndjson.read(data)
+        return
+    if kind == "csv":
+        yield from _rows(data, zone)
         return
     messages = split(data)
     if not messages:
@@ -48,6 +59,13 @@ def read_file(
     for message in messages:
         received_at = _sent_at(message, default_charset, zone)
         yield hl7v2.read(message, received_at, purpose=purpose, default_charset=default_charset)
+
+
+def _rows(data: bytes, zone: tzinfo) -> Iterator[Outcome]:
+    try:
+        yield from csv_reports.read(data, zone=zone)
+    except CsvInvalid as error:
+        raise UnreadableFile(str(error)) from error
 
 
 def _sent_at(message: bytes, default_charset: str, zone: tzinfo) -> str:
