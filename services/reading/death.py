@@ -13,7 +13,7 @@ import msgspec
 from schemas.identity import event_id
 from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
 from services.reading.fields import Row
-from services.reading.timestamps import to_iso
+from services.reading.timestamps import moment_of, to_iso
 
 _DAY = len("2026-03-01")
 _TIME, _DEAD = 29, 30
@@ -21,10 +21,11 @@ _TIME, _DEAD = 29, 30
 
 def died(pid: Row) -> ContextEntry | None:
     """What the segment says of a death; None when nothing, or that there was none."""
-    word, at = pid.component(_DEAD).strip().upper(), to_iso(pid.component(_TIME))
-    if word == "N" or not (word == "Y" or at):
+    word, at = pid.component(_DEAD).strip().upper(), pid.component(_TIME)
+    beyond_reason = len(to_iso(at)) >= _DAY and not moment_of(at)  # 0001-01-01 is how some write "no date"
+    if word == "N" or not (word == "Y" or (to_iso(at) and not beyond_reason)):
         return None
-    return ContextEntry(kind="deceased", from_=at if len(at) >= _DAY else "", note="PID-29, PID-30")
+    return ContextEntry(kind="deceased", from_=moment_of(at), note="PID-29, PID-30")
 
 
 def change(patient: Patient, entry: ContextEntry, source: Source) -> ContextChange:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
 from schemas.patient_event import Purpose
 from services.reading import csv_reports, hl7v2, ndjson
+from services.reading.adt import DISPOSITIONS
 from services.reading.batches import split
 from services.reading.csv_layout import CsvInvalid, looks_like_csv
 from services.reading.header import NotHl7, read_header
 from services.reading.outcome import Outcome
+from services.reading.patients import Choose, first_identifier
 
 Format = Literal["hl7v2", "ndjson", "csv"]
 
@@ -41,10 +43,13 @@ def read_file(
     zone: tzinfo = UTC,
     purpose: Purpose = "live",
     default_charset: str = hl7v2.DEFAULT_CHARSET,
+    choose: Choose = first_identifier,
+    dispositions: Mapping[str, str] = DISPOSITIONS,
 ) -> Iterator[Outcome]:
     """The outcomes of all messages. An event is taken as received at its sender's time (MSH-7; of CSV its newest row).
 
-    `zone` is the sender's zone, for MSH-7 without an offset. Raises UnreadableFile where nothing can be read at all.
+    `zone` is the sender's zone, for MSH-7 without an offset; `choose` and `dispositions` as of `hl7v2.read`.
+    Raises UnreadableFile where nothing can be read at all.
     """
     kind = format or detect(data)
     if kind == "ndjson":
@@ -58,7 +63,10 @@ def read_file(
         raise UnreadableFile("the file holds no HL7 v2 message; a message starts with MSH on a line of its own")
     for message in messages:
         received_at = _sent_at(message, default_charset, zone)
-        yield hl7v2.read(message, received_at, purpose=purpose, default_charset=default_charset)
+        yield hl7v2.read(
+            message, received_at, purpose=purpose, default_charset=default_charset, choose=choose,
+            dispositions=dispositions,
+        )  # fmt: skip
 
 
 def _rows(data: bytes, zone: tzinfo) -> Iterator[Outcome]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from msgspec import structs
 
 from schemas.identity import event_id
-from schemas.patient_event import LabReport, Purpose, Source
+from schemas.patient_event import Event, LabReport, Purpose, Source
+from services.reading.adt import DISPOSITIONS, read_changes
 from services.reading.death import change
 from services.reading.header import Header, NotHl7, read_header
+from services.reading.merges import JOINS, read_merges
+from services.reading.message_types import ADMINISTRATION, USED
 from services.reading.oru import read_results
 from services.reading.outcome import (
     APPLICATION_ERROR,
@@ -18,11 +22,10 @@ from services.reading.outcome import (
     Outcome,
     Refusal,
 )
-from services.reading.patients import Portion, portions
+from services.reading.patients import Choose, Portion, first_identifier, portions
 from services.reading.refusing import refuse
 from services.reading.source import make_source
 
-USED_TRIGGERS = frozenset({("ORU", "R01"), ("ORU", "")})
 IGNORED_TYPE = "ignored_type"
 DEFAULT_CHARSET = "utf-8"
 
@@ -34,10 +37,13 @@ def read(
     peer: str = "",
     purpose: Purpose = "live",
     default_charset: str = DEFAULT_CHARSET,
+    choose: Choose = first_identifier,
+    dispositions: Mapping[str, str] = DISPOSITIONS,
 ) -> Outcome:
     """What `message` says. Never raises, whatever the bytes; cut batches with `batches.split` first.
 
-    `received_at` is UTC ISO text with "Z"; `default_charset` is a codec name, for messages without MSH-18.
+    `received_at` is UTC ISO text with "Z"; `default_charset` is a codec name, for messages without MSH-18; `choose`
+    says which of several identifiers names the patient, `dispositions` what a code of PV1-36 says of death and care.
     """
     try:
         header = read_header(message, default_charset)
@@ -47,9 +53,26 @@ def read(
     source = make_source(message, received_at, peer=peer, header=header)
     if fault := _unusable(header):
         return refuse(fault, message, source, header)
-    if (header.type, header.trigger) not in USED_TRIGGERS:
+    kind = (header.type, header.trigger)
+    if kind in ADMINISTRATION:
+        return _administration(message, header, source, choose, dispositions)
+    if kind not in USED:
         return Outcome(ignored=IGNORED_TYPE, header=header)
-    return _reports(message, header, source, purpose)
+    return _reports(message, header, source, purpose, choose)
+
+
+def _administration(
+    message: bytes, header: Header, source: Source, choose: Choose, dispositions: Mapping[str, str]
+) -> Outcome:
+    if not header.charset.supported:
+        found: tuple[Event, ...] | Refusal = _unread(header)
+    elif header.trigger in JOINS:
+        found = read_merges(message, header, source, choose)
+    else:
+        found = read_changes(message, header, source, choose, dispositions)
+    if isinstance(found, Refusal):
+        return refuse(found, message, source, header)
+    return Outcome(events=found, header=header, ignored="" if found else "merges_itself")
 
 
 def header_of(message: bytes, default_charset: str = DEFAULT_CHARSET) -> Header | None:
@@ -70,8 +93,14 @@ def _unusable(header: Header) -> Refusal | None:
     return None
 
 
-def _reports(message: bytes, header: Header, source: Source, purpose: Purpose) -> Outcome:
-    found = portions(message, header)
+def _unread(header: Header) -> Refusal:
+    name = header.charset.label.partition(": ")[2]
+    text = f"character set {name} is not read; send UTF-8, ISO-8859-x or Windows-125x"
+    return Refusal(reason="charset_unsupported", text=text, condition=APPLICATION_ERROR, location="MSH^1^18")
+
+
+def _reports(message: bytes, header: Header, source: Source, purpose: Purpose, choose: Choose) -> Outcome:
+    found = portions(message, header, choose)
     named = [portion for portion in found if portion.patient.id]
     if not found or (not named and header.charset.supported):
         return refuse(_nobody(bool(found)), message, source, header)

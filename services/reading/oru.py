@@ -1,4 +1,4 @@
-"""ORU^R01 to reported results: which field each part comes from is the integrator's table (docs/integrator.md)."""
+"""ORU and OUL to reported results: which field each part comes from is the integrator's table (docs/integrator.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from services.reading.values import read_codings, read_unit, read_value
 
 def read_results(raw: bytes, header: Header) -> tuple[ReportedResult, ...]:
     """Every OBX of `raw` in the order sent, each with its place in `raw`."""
-    orders = group_orders(Row(segment, header.dialect) for segment in _segments(raw, header))
+    rows = (Row(segment, header.dialect) for segment in _segments(raw, header))
+    orders = group_orders(rows, (header.type, header.trigger))
     return tuple(_result(observation, order, header) for order in orders for observation in order.observations)
 
 
@@ -27,7 +28,8 @@ def _segments(raw: bytes, header: Header) -> Sequence[Segment]:
 def _result(observation: Observation, order: Order, header: Header) -> ReportedResult:
     row = observation.row
     specimens = order.specimens_of(observation)
-    collected_at, collected_from = _collected(row, order, specimens)
+    times = _times(row, order, specimens)
+    collected_at, collected_from = next(((at, name) for name, at in times.items()), ("", ""))
     return ReportedResult(
         code=read_codings(row.first(3)),
         status=row.component(11),
@@ -42,6 +44,7 @@ def _result(observation: Observation, order: Order, header: Header) -> ReportedR
         sub_id=row.first(4).text(),
         collected_at=collected_at,
         collected_from=collected_from,
+        collection_times=times if len(set(times.values())) > 1 else {},
         analysed_at=to_iso(row.component(19)),
         reported_at=to_iso(_of(order.request, 22)),
         unit=read_unit(row),
@@ -50,6 +53,8 @@ def _result(observation: Observation, order: Order, header: Header) -> ReportedR
         method=_method(row),
         flags=tuple(flag for flag in (field.component(1) for field in row.repeats(8)) if flag),
         comments=_comments(observation, order),
+        parent_order=_parent_order(order),
+        parent_result=order.request.first(26).text() if order.request and order.request.raw(26) else "",
     )
 
 
@@ -61,17 +66,25 @@ def _of(row: Row | None, number: int) -> str:
     return row.component(number) if row else ""
 
 
-def _collected(row: Row, order: Order, specimens: list[Row]) -> tuple[str, str]:
-    """SPM-17, else OBR-7, else OBX-14: the first that is sent.
+def _times(row: Row, order: Order, specimens: list[Row]) -> dict[str, str]:
+    """SPM-17, OBR-7, OBX-14 as far as they are sent; the first counts unless the laboratory's entry says otherwise.
 
-    One that is sent but is no time gives "" with its name: taking the next field would be a guess.
+    One that is sent but is no time is "" under its name: taking the next field would be a guess.
     """
     sources = (
         ("SPM-17", _same([_of(specimen, 17) for specimen in specimens])),
         ("OBR-7", _of(order.request, 7)),
         ("OBX-14", row.component(14)),
     )
-    return next(((to_iso(text), name) for name, text in sources if text.strip()), ("", ""))
+    return {name: to_iso(text) for name, text in sources if text.strip()}
+
+
+def _parent_order(order: Order) -> str:
+    """OBR-29: the filler's number of the order that this one came out of (a culture), else the placer's."""
+    if order.request is None or not order.request.raw(29):
+        return ""
+    parent = order.request.first(29)
+    return parent.subcomponent(2, 1) or parent.subcomponent(1, 1)
 
 
 def _same(texts: list[str]) -> str:

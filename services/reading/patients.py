@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.patient_event import ContextEntry, Identifier, Patient
@@ -13,6 +13,29 @@ from services.reading.segments import Segment
 from services.reading.timestamps import to_iso
 
 _CLINICAL = frozenset({"PID", "PV1", "ORC", "OBR", "OBX", "SPM"})
+_EXTERNAL_ID = frozenset({"2.1", "2.2", "2.3", "2.3.1"})
+"""Versions in which PID-2 is an identifier of the patient."""
+
+Choose = Callable[[Iterable[Identifier]], str]
+"""`authority|value` of the identifier that names the patient, "" of none; a site file may prefer an authority."""
+
+
+def first_identifier(identifiers: Iterable[Identifier]) -> str:
+    """The choice without a site file."""
+    return next((f"{item.authority}|{item.value}" for item in identifiers), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The segments of one PID up to the next, and their bytes."""
+
+    segments: Sequence[Segment]
+    data: bytes
+
+    def row(self, name: str, header: Header) -> Row | None:
+        """The first segment of this name."""
+        found = next((segment for segment in self.segments if segment.name == name), None)
+        return Row(found, header.dialect) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,27 +49,41 @@ class Portion:
     """The header segments and the patient's groups, byte for byte; the whole message where it has one patient."""
 
 
-def portions(message: bytes, header: Header) -> list[Portion]:
-    """One for each patient id, in order of appearance; empty when the message has no patient group at all."""
+def groups(message: bytes, header: Header) -> list[Group]:
+    """In order; what stands before the first PID and is about results or orders is a group of nobody."""
     starts = _starts(header.segments)
     if not starts:
         return []
     ends = [*starts[1:], len(header.segments)]
     offsets = [header.segments[start].offset for start in starts] + [len(message)]
+    return [
+        Group(segments=header.segments[start:end], data=message[begin:behind])
+        for start, end, begin, behind in zip(starts, ends, offsets[:-1], offsets[1:], strict=True)
+    ]
+
+
+def head(message: bytes, header: Header) -> bytes:
+    """What stands before the first group."""
+    starts = _starts(header.segments)
+    return message[: header.segments[starts[0]].offset] if starts else message
+
+
+def portions(message: bytes, header: Header, choose: Choose = first_identifier) -> list[Portion]:
+    """One for each patient id, in order of appearance; empty when the message has no patient group at all."""
     merged: dict[str, tuple[Patient, list[bytes]]] = {}
     deaths: dict[str, ContextEntry] = {}
-    for start, end, begin, behind in zip(starts, ends, offsets[:-1], offsets[1:], strict=True):
-        patient = _patient(header.segments[start:end], header)
-        merged.setdefault(patient.id, (patient, []))[1].append(message[begin:behind])
-        if death := _death(header.segments[start:end], header):
+    for group in groups(message, header):
+        patient = patient_of(group, header, choose)
+        merged.setdefault(patient.id, (patient, []))[1].append(group.data)
+        if death := _death(group.segments, header):
             deaths.setdefault(patient.id, death)
-    head = message[: offsets[0]]
+    start = head(message, header)
     return [
         Portion(
             patient=patient, death=deaths.get(patient.id) if patient.id else None,
-            raw=message if len(merged) == 1 else head + b"".join(groups),
+            raw=message if len(merged) == 1 else start + b"".join(found),
         )
-        for patient, groups in merged.values()
+        for patient, found in merged.values()
     ]  # fmt: skip
 
 
@@ -61,16 +98,16 @@ def _starts(segments: Sequence[Segment]) -> list[int]:
     return [at for at in clinical if segments[at].name == "PID" or at == clinical[0]]
 
 
-def _patient(group: Sequence[Segment], header: Header) -> Patient:
-    first = {segment.name: Row(segment, header.dialect) for segment in reversed(group)}
-    pid, visit = first.get("PID"), first.get("PV1")
+def patient_of(group: Group, header: Header, choose: Choose = first_identifier) -> Patient:
+    """Of PID and PV1; `id` is "" where nobody is named."""
+    pid, visit = group.row("PID", header), group.row("PV1", header)
     if pid is None:
         return Patient(id="")
-    identifiers = tuple(_identifier(field, header) for field in pid.repeats(3) if field.component(1).strip())
+    identifiers = identifiers_of(pid, 3, header) or _external(pid, header)
     place = visit.first(3) if visit else None
     name = next((field for field in pid.repeats(5) if field.component(1)), pid.first(5))
     return Patient(
-        id=f"{identifiers[0].authority}|{identifiers[0].value}" if identifiers and header.charset.supported else "",
+        id=choose(identifiers) if header.charset.supported else "",
         identifiers=identifiers,
         family=name.component(1),
         given=name.component(2),
@@ -82,7 +119,18 @@ def _patient(group: Sequence[Segment], header: Header) -> Patient:
     )
 
 
-def _identifier(field: Field, header: Header) -> Identifier:
-    """PID-3: value, assigning authority (its name, else its universal id, else the sending facility), type."""
-    authority = field.subcomponent(4, 1) or field.subcomponent(4, 2) or header.facility
+def identifiers_of(row: Row, number: int, header: Header, facility: str = "") -> tuple[Identifier, ...]:
+    """All repeats with a value of PID-3 or MRG-1."""
+    home = facility or header.facility
+    return tuple(_identifier(field, home) for field in row.repeats(number) if field.component(1).strip())
+
+
+def _external(pid: Row, header: Header) -> tuple[Identifier, ...]:
+    """PID-2 of the versions that had it; without an authority of its own it is another number than PID-3's."""
+    return identifiers_of(pid, 2, header, f"{header.facility}/PID-2") if header.version in _EXTERNAL_ID else ()
+
+
+def _identifier(field: Field, facility: str) -> Identifier:
+    """Value, assigning authority (its name, else its universal id, else the sending facility), type."""
+    authority = field.subcomponent(4, 1) or field.subcomponent(4, 2) or facility
     return Identifier(value=field.component(1).strip(), authority=authority, type=field.component(5))

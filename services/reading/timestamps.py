@@ -26,6 +26,16 @@ def to_iso(text: str) -> str:
     return _date(found) + _time(found)
 
 
+def moment_of(text: str) -> str:
+    """As `to_iso`, for what is said of a person: a month or a year, or one beyond reason, is no moment and gives ""."""
+    found = to_iso(text)
+    return found if len(found) >= _DAY and _FIRST_YEAR <= found[:4] <= _LAST_YEAR else ""
+
+
+_DAY = len("2026-03-01")
+_FIRST_YEAR, _LAST_YEAR = "1900", "2200"
+
+
 def _exists(found: re.Match[str]) -> bool:
     part = {name: int(value) for name, value in found.groupdict(default="1").items() if name not in _NOT_COUNTED}
     offset = found["offset"]

@@ -302,7 +302,7 @@ def test_a_refused_event_carries_at_most_64_kib() -> None:
     assert len(event.raw) == 65_536
 
 
-@pytest.mark.parametrize("kind", ["ORM^O01", "ADT^A08", "OUL^R22"])
+@pytest.mark.parametrize("kind", ["ORM^O01", "ADT^A20", "ADT", "ORU^W01", "OUL^R29", "SIU^S12"])
 def test_unused_types_are_named_not_dropped(kind: str) -> None:
     outcome = read(message(PID, msh=MSH.replace("ORU^R01^ORU_R01", kind)), AT)
     assert (outcome.ignored, outcome.events, outcome.refusal) == ("ignored_type", (), None)
