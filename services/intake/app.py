@@ -10,10 +10,15 @@ from time import monotonic
 
 import uvloop
 
+from services.intake.listening import objection
 from services.intake.mllp import MllpServer
 from services.intake.producer import EventProducer
 from services.intake.settings import IntakeSettings
+from services.intake.standing import StandingSite
 from services.intake.taking import Taker
+from services.intake.telling import Operations
+from services.intake.tls import TlsUnusable, TlsWatch
+from services.mapping.site_file import SiteInvalid
 from services.shared.clock import SystemClock
 from services.shared.log import configure, get_logger
 from services.shared.metrics import announce
@@ -43,14 +48,22 @@ class Pulse:
 
 
 async def run(settings: IntakeSettings, stopping: asyncio.Event) -> None:
-    """Serve until `stopping` is set, then answer what was taken and hand it over."""
-    pulse = Pulse()
+    """Serve until `stopping` is set, then answer what was taken and hand it over.
+
+    SiteInvalid, TlsUnusable, or OSError when it cannot be served as set up.
+    """
+    pulse, now = Pulse(), SystemClock().now
+    tell = Operations(settings.database)
+    site = StandingSite(settings.site, tell, lambda found: objection(settings, found))
     producer = EventProducer(settings.kafka, budget=settings.mllp_buffer_bytes)
-    server = MllpServer(settings, Taker(settings, producer, SystemClock().now))
+    server = MllpServer(settings, Taker(settings, producer, now, lambda: site.current))
+    tls = TlsWatch(settings, server.renew, tell)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, site.read_again)
     probes = Probes(settings.metrics_bind, settings.metrics_port, pulse.stuck, producer.problems)
     with probes:
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(pulse.beat()), group.create_task(producer.keep())]
+            beside = (pulse.beat(), producer.keep(), site.watch(), tls.watch(now), tell.keep())
+            background = [group.create_task(work) for work in beside]
             try:
                 await server.start()
                 await stopping.wait()
@@ -79,6 +92,8 @@ def main() -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_main(settings))
+    except* (SiteInvalid, TlsUnusable) as faults:
+        sys.exit(f"intake: {faults.exceptions[0]}")
     except* OSError as errors:
         sys.exit(f"intake: cannot listen on {settings.bind}:{settings.mllp_port}: {errors.exceptions[0]}")
 

@@ -8,11 +8,14 @@ from contextlib import suppress
 
 from services.intake import metrics
 from services.intake.framing import END, START, Frame, Framer
+from services.intake.origin import origin_of
 from services.intake.settings import IntakeSettings
 from services.intake.taking import Answer, Taker
 from services.shared.log import get_logger
 
 PIECE = 256 * 1024
+LARGE = 1024 * 1024
+"""A frame beyond this takes all places of its connection, so that a connection holds two large ones at most."""
 CR_SECONDS = 0.5
 """How long an FS at the end waits for its CR before it counts alone."""
 
@@ -26,10 +29,13 @@ class Connection:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, taker: Taker, settings: IntakeSettings
     ) -> None:
         self._reader, self._writer, self._taker, self._settings = reader, writer, taker, settings
-        self._peer = str((writer.get_extra_info("peername") or ("",))[0])
+        self._origin = origin_of(writer)
+        self._peer = self._origin.address
+        self._feed = ""
         self._framer = Framer(settings.mllp_max_message_bytes)
-        self._answers: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[tuple[asyncio.Task[Answer], int] | None] = asyncio.Queue()
         self._places = asyncio.Semaphore(settings.mllp_in_flight)
+        self._belongs(taker.nobody)
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -78,27 +84,43 @@ class Connection:
 
     async def _take(self, frames: Iterable[Frame]) -> None:
         for frame in frames:
-            await self._places.acquire()
-            self._answers.put_nowait(asyncio.create_task(self._taker.take(frame, self._peer)))
+            places = self._settings.mllp_in_flight if frame.size > LARGE else 1
+            for _ in range(places):
+                await self._places.acquire()
+            task = asyncio.create_task(self._taker.take(frame, self._origin))
+            self._answers.put_nowait((task, places))
 
     async def _write(self) -> None:
-        while (task := await self._answers.get()) is not None:
-            answer = await self._answer(task)
+        while (taken := await self._answers.get()) is not None:
+            answer = await self._answer(taken[0])
+            self._belongs(answer.feed)
             if answer.close:
+                metrics.FRAMES.labels("closed").inc()
                 return
+            metrics.FRAMES.labels("answered" if answer.data else "silent").inc()
             if answer.data:
                 self._writer.write(START + answer.data + END + b"\r")
                 async with asyncio.timeout(self._settings.mllp_write_seconds):
                     await self._writer.drain()
-            self._places.release()
+            for _ in range(taken[1]):
+                self._places.release()
+
+    def _belongs(self, feed: str) -> None:
+        """Count the connection with this feed from now on; with none when it ends."""
+        if self._feed:
+            metrics.CONNECTIONS.labels(self._feed).dec()
+        if feed:
+            metrics.CONNECTIONS.labels(feed).inc()
+        self._feed = feed
 
     async def _answer(self, task: asyncio.Task[Answer]) -> Answer:
         try:
             return await task
         except Exception:  # a fault of ours: unanswered, so the sender keeps the message; others go on
             metrics.REJECTED.labels("internal_error").inc()
+            metrics.ANSWERED.labels(self._feed, "closed").inc()
             logger.exception("message.failed", peer=self._peer)
-            return Answer(close=True)
+            return Answer(close=True, feed=self._feed)
 
     def _note_losses(self) -> None:
         framer = self._framer
@@ -114,9 +136,10 @@ class Connection:
             with suppress(asyncio.CancelledError):
                 await self._reading
         while not self._answers.empty():
-            task = self._answers.get_nowait()
-            if task is not None:
-                task.cancel()
+            if (taken := self._answers.get_nowait()) is not None:
+                taken[0].cancel()
+                metrics.FRAMES.labels("closed").inc()
+        self._belongs("")
         self._writer.close()
         with suppress(ConnectionError, TimeoutError):  # the sender left first
             async with asyncio.timeout(1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -35,5 +36,18 @@ class IntakeSettings(Settings):
     """Be silent, as HL7 allows, when MSH-15 and MSH-16 both say NE."""
     mllp_charset: str = "utf-8"
     """Python's name of the character set of messages without MSH-18."""
+    mllp_insecure: bool = False
+    """Accept listening beyond loopback without TLS; every sender must then name its addresses."""
+    mllp_tls_certificate: Path | None = None
+    """The listener's certificate with its chain (PEM); None: no TLS."""
+    mllp_tls_key: Path | None = None
+    """Its key; None: in the same file."""
+    mllp_tls_client_ca: Path | None = None
+    """Who issues the senders' certificates (PEM)."""
+    mllp_tls_clients: Literal["none", "optional", "required"] = "none"
+    """Whether senders show a certificate; one that is shown must be valid."""
+    mllp_handshake_seconds: float = Field(default=10, gt=0)
+    mllp_batch_messages: int = Field(default=2000, ge=1)
+    """Messages in one frame; a larger batch could not be stored while its sender waits."""
     mllp_buffer_bytes: int = Field(default=64 * MIB, ge=MIB)
     """Records on their way to Kafka; more wait."""

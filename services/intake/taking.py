@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from secrets import token_hex
 from time import monotonic
 from typing import Protocol
 
 from services.intake import metrics
 from services.intake.acknowledge import Code, acknowledge, wants_silence
-from services.intake.framing import Frame
-from services.intake.records import MAX_VALUE_BYTES, Record, to_record
+from services.intake.admitting import UNLISTED, feed_of
+from services.intake.framing import HEAD_LIMIT, Frame
+from services.intake.judging import Judge, Judged, Message
+from services.intake.origin import Origin
+from services.intake.records import Record
 from services.intake.settings import IntakeSettings
-from services.reading import hl7v2
+from services.mapping.site import DEFAULT_SITE, Sender, Site
 from services.reading.batches import split
-from services.reading.outcome import Outcome, Refusal
-from services.reading.refusing import refuse
-from services.reading.source import make_source
+from services.reading.hl7v2 import header_of
+from services.reading.outcome import Outcome
 from services.shared.log import get_logger
 
 IN_A_THREAD = 256 * 1024
-"""Larger messages are read beside the loop, so that they keep nobody waiting."""
+"""Larger ones are read beside the loop, so that they keep nobody waiting."""
+AT_ONCE = 2
+"""So many of those are in hand at a time: each may need ten times its size for a moment."""
+TOGETHER = 16
+"""Messages of a batch that are handed to the broker at once."""
 
 logger = get_logger()
 
@@ -42,81 +49,108 @@ class Answer:
 
     data: bytes = b""
     close: bool = False
+    feed: str = UNLISTED
 
 
 class Taker:
     """Takes frames of any connection; holds no state of its own between them."""
 
-    def __init__(self, settings: IntakeSettings, producer: Producer, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: IntakeSettings,
+        producer: Producer,
+        now: Callable[[], datetime],
+        site: Callable[[], Site] = lambda: DEFAULT_SITE,
+    ) -> None:
         self._settings = settings
         self._producer = producer
         self._now = now
+        self._site = site
+        self._judge = Judge(settings, site, now)
+        self._large = asyncio.Semaphore(AT_ONCE)
 
-    async def take(self, frame: Frame, peer: str) -> Answer:
+    @property
+    def nobody(self) -> str:
+        """The feed of who has not said yet who it is."""
+        return feed_of(self._site(), None)[0]
+
+    async def take(self, frame: Frame, origin: Origin) -> Answer:
         """The answer to one frame: an acknowledgement for each message in it, in their order."""
         started = monotonic()
         deadline = asyncio.get_running_loop().time() + self._settings.mllp_hold_seconds
         answers: list[bytes] = []
-        for message in split(frame.data) or [frame.data]:
-            answer = await self._take(message, frame, peer, deadline)
-            if answer is None:
-                return Answer(close=True)
-            answers.append(answer)
-        metrics.ACK_SECONDS.observe(monotonic() - started)
-        return Answer(data=b"".join(answers))
+        feed = self.nobody
+        try:
+            async with AsyncExitStack() as held:
+                if large := len(frame.data) > IN_A_THREAD:
+                    async with asyncio.timeout_at(deadline):
+                        await held.enter_async_context(self._large)
+                messages = await _cut(frame, origin, self._settings.mllp_batch_messages, beside=large)
+                for at in range(0, len(messages), TOGETHER):
+                    judged, confirmed = await self._store(messages[at : at + TOGETHER], deadline, beside=large)
+                    found = [self._acknowledged(one) if confirmed else self._unavailable(one) for one in judged]
+                    feed = judged[-1].verdict.feed
+                    if None in found:
+                        return Answer(close=True, feed=feed)
+                    answers += [answer for answer in found if answer is not None]
+        except TimeoutError:  # too many large ones at once: nothing of it was read
+            return self._too_busy(frame)
+        metrics.ACK_SECONDS.labels(feed).observe(monotonic() - started)
+        return Answer(data=b"".join(answers), feed=feed)
 
-    async def _take(self, message: bytes, frame: Frame, peer: str, deadline: float) -> bytes | None:
-        if len(message) > IN_A_THREAD:
-            outcome, records = await asyncio.to_thread(self._read, message, frame, peer)
-        else:
-            outcome, records = self._read(message, frame, peer)
+    async def _store(self, messages: Sequence[Message], deadline: float, *, beside: bool) -> tuple[list[Judged], bool]:
+        """What each message is, and whether the broker has confirmed all that must be kept of them."""
+        judged = [
+            await asyncio.to_thread(self._judge.judge, one) if beside else self._judge.judge(one) for one in messages
+        ]
         try:
             async with asyncio.timeout_at(deadline):
-                await self._producer.deliver(records)
+                await self._producer.deliver([record for one in judged for record in one.records])
         except TimeoutError:
-            return self._unavailable(outcome)
-        return self._answer(outcome)
+            return judged, False
+        return judged, True
 
-    def _read(self, message: bytes, frame: Frame, peer: str) -> tuple[Outcome, list[Record]]:
-        received_at = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if frame.too_large_sha256:
-            outcome = self._too_large(message, frame.size, received_at, peer, frame.too_large_sha256)
-        else:
-            outcome = hl7v2.read(message, received_at, peer=peer, default_charset=self._settings.mllp_charset)
-        records = [to_record(event) for event in outcome.events]
-        if any(len(record.value) > MAX_VALUE_BYTES for record in records):
-            outcome = self._too_large(message, len(message), received_at, peer, "")
-            records = [to_record(event) for event in outcome.events]
-        return outcome, records
-
-    def _too_large(self, head: bytes, size: int, received_at: str, peer: str, digest: str) -> Outcome:
-        limit = self._settings.mllp_max_message_bytes
-        text = f"the message has {size} bytes; at most {limit} are taken, send its documents elsewhere"
-        refusal = Refusal(reason="too_large", text=text)
-        header = hl7v2.header_of(head, self._settings.mllp_charset)
-        source = make_source(head, received_at, peer=peer, header=header, digest=digest)
-        return refuse(refusal, head, source, header)
-
-    def _unavailable(self, outcome: Outcome) -> bytes | None:
-        _count(outcome, "unavailable")
+    def _unavailable(self, judged: Judged) -> bytes | None:
+        outcome, verdict = judged.outcome, judged.verdict
+        _count(judged, "unavailable")
         metrics.REJECTED.labels("unavailable").inc()
         logger.warning("message.not_taken_now", control_id=outcome.header.control_id if outcome.header else "")
-        if self._settings.mllp_on_unavailable == "close":
+        code = self._when_unavailable(verdict.sender)
+        metrics.ANSWERED.labels(verdict.feed, code or "closed").inc()
+        if code is None:
             return None
-        text = "cannot be stored at the moment; send it again"
-        return self._acknowledgement(outcome, self._settings.mllp_on_unavailable, text)
+        return self._acknowledgement(outcome, code, "cannot be stored at the moment; send it again")
 
-    def _answer(self, outcome: Outcome) -> bytes:
+    def _when_unavailable(self, sender: Sender | None) -> Code | None:
+        """The sender's own way, else the process's."""
+        chosen = (sender.on_unavailable if sender else "") or self._settings.mllp_on_unavailable
+        return None if chosen == "close" or not chosen else chosen
+
+    def _too_busy(self, frame: Frame) -> Answer:
+        header = header_of(frame.data[:HEAD_LIMIT], self._settings.mllp_charset)
+        feed, sender = feed_of(self._site(), header)
+        metrics.REJECTED.labels("busy").inc()
+        code = self._when_unavailable(sender)
+        metrics.ANSWERED.labels(feed, code or "closed").inc()
+        if code is None:
+            return Answer(close=True, feed=feed)
+        text = "too many large messages at the moment; send it again"
+        return Answer(data=self._acknowledgement(Outcome(header=header), code, text), feed=feed)
+
+    def _acknowledged(self, judged: Judged) -> bytes:
+        outcome, verdict = judged.outcome, judged.verdict
         if outcome.refusal is not None:
-            _count(outcome, "refused")
+            _count(judged, "refused")
             metrics.REJECTED.labels(outcome.refusal.reason).inc()
+            metrics.ANSWERED.labels(verdict.feed, "AR").inc()
             return self._acknowledgement(outcome, "AR", outcome.refusal.text)
-        _count(outcome, outcome.ignored or "accepted")
-        metrics.LAST_MESSAGE.set_to_current_time()
+        _count(judged, outcome.ignored or "accepted")
+        metrics.LAST_MESSAGE.labels(verdict.feed).set_to_current_time()
         metrics.WITHOUT_PATIENT.inc(outcome.without_patient)
-        if self._settings.mllp_honour_ne and wants_silence(outcome.header):
-            return b""
-        return self._acknowledgement(outcome, "AA", "")
+        honour = self._settings.mllp_honour_ne or (verdict.sender is not None and verdict.sender.honour_ne)
+        silent = honour and wants_silence(outcome.header)
+        metrics.ANSWERED.labels(verdict.feed, "silent" if silent else "AA").inc()
+        return b"" if silent else self._acknowledgement(outcome, "AA", "")
 
     def _acknowledgement(self, outcome: Outcome, code: Code, text: str) -> bytes:
         return acknowledge(
@@ -124,6 +158,17 @@ class Taker:
         )
 
 
-def _count(outcome: Outcome, status: str) -> None:
-    kind = metrics.type_label(outcome.header.message_type) if outcome.header else "none"
-    metrics.RECEIVED.labels(kind, status).inc()
+async def _cut(frame: Frame, origin: Origin, limit: int, *, beside: bool) -> list[Message]:
+    """The messages of a frame; a batch of more than `limit` stays one, which is refused."""
+    if frame.too_large_sha256:
+        return [Message(data=frame.data, size=frame.size, origin=origin, too_large_sha256=frame.too_large_sha256)]
+    found = (await asyncio.to_thread(split, frame.data) if beside else split(frame.data)) or [frame.data]
+    if len(found) > limit:
+        return [Message(data=frame.data, size=frame.size, origin=origin, too_many=len(found))]
+    return [Message(data=data, size=len(data), origin=origin) for data in found]
+
+
+def _count(judged: Judged, status: str) -> None:
+    header = judged.outcome.header
+    metrics.RECEIVED.labels(metrics.type_label(header.message_type) if header else "none", status).inc()
+    metrics.BYTES.labels(judged.verdict.feed).inc(judged.size)

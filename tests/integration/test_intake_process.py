@@ -83,7 +83,7 @@ def test_it_serves_counts_and_ends_cleanly(topics: Topics, tmp_path: Path) -> No
         metrics = probe(probes, "/metrics")[1].decode()
         assert 'halo_hl7_messages_received_total{status="accepted",type="ORU^R01"} 3.0' in metrics
         assert 'halo_ingest_rejected_total{reason="no_patient_id"} 1.0' in metrics
-        assert "halo_hl7_ack_seconds_count 4.0" in metrics
+        assert 'halo_mllp_ack_seconds_count{feed="default"} 4.0' in metrics
         with MllpClient(port=mllp) as client:
             assert acknowledgements(client.send(MESSAGE.format(id="C5", patient=5).encode()))[0].accepted
             running.send_signal(signal.SIGTERM)
