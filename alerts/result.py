@@ -44,6 +44,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     segment: int
     offset: int
     length: int
+    feed: str = ""
+    """Name of the `[[sender]]` of the site file that it came by; empty where none is listed."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

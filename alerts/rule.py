@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -35,6 +35,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Greatest received_at or fired due time; only overdue rules may read it."""
     alerts: tuple[AlertState, ...] = ()
     """What the rules before this one say; only for rules that are `timed`."""
+    live_from: Mapping[str, datetime] = {}
+    """Per feed that went live: before it, late tests do not count. Only overdue rules read it."""
     memo: dict[tuple[str, datetime, str], Any] = {}
     """What several rules work out alike in one evaluation (AKI stage, eGFR), by name, time and variant; no input."""
 

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from alerts.context import Context, Fact
 
-Gate = Literal["", "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined"]
+Gate = Literal["", "test_realm", "not_enrolled", "deceased", "care_palliative_no_bloods", "care_moved", "care_declined"]
 """Why nothing is sent of a patient; empty: the patient is watched."""
 GATES: tuple[str, ...] = get_args(Gate)[1:]
 Watched = Literal["all", "listed"]

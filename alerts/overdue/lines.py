@@ -64,9 +64,15 @@ def _bounds(pack: Pack, interval: int) -> list[tuple[Limit, Decimal]]:
     return [(info, interval + info.value), *((limit, _up(limit.value * interval)) for limit in times)]
 
 
+def counted(view: View, point: Point) -> datetime:
+    """From when on the next one is waited for: the collection, or when the feed it came by went live (behaviour 1)."""
+    return max(point.at, view.live_from.get(point.result.source.feed, point.at))
+
+
 def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> Late | None:
     """How late `marker`, last collected at `point`, is at `at`; None when it is not."""
-    found, days = lines(view.pack, interval), (at - point.at).days
+    found, begin = lines(view.pack, interval), counted(view, point)
+    days = (at - begin).days
     if days < found.first:
         return None
     node, overdue, urgent = _node(view, marker, point, at, interval)
@@ -76,12 +82,12 @@ def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) 
         name=marker.name,
         level=OVERDUE if overdue else INFO,
         severity=severity,
-        since=point.at + timedelta(days=line),
+        since=begin + timedelta(days=line),
         slot=point.result.slot,
         analyte=point.result.analyte,
         node=node,
         facts={
-            "label": marker.name, "days": str(days), "interval": str(interval), "last_at": point.at.isoformat(),
+            "label": marker.name, "days": str((at - point.at).days), "interval": str(interval), "last_at": point.at.isoformat(),
             "offset": str(point.result.collected_offset),
         } | ({"sample_flags": "date_only"} if point.result.date_only else {}),
     )  # fmt: skip
@@ -90,7 +96,7 @@ def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) 
 def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> tuple[Node, bool, bool]:
     """The condition tree, whether the test is overdue, and whether that is urgent."""
     count = Quantity(
-        name=f"{marker.name}_days_since", interval=Interval.exactly(Decimal((at - point.at).days)), unit="d",
+        name=f"{marker.name}_days_since", interval=Interval.exactly(Decimal((at - counted(view, point)).days)), unit="d",
         results=(point.result.result_id,),
     )  # fmt: skip
     info, overdue, twice = (compare(count, limit, bound) for limit, bound in _bounds(view.pack, interval))

@@ -16,7 +16,7 @@ import msgspec
 from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.patient_type import PatientType, stated_type
 from alerts.overdue.followed import Schedule, changes, described, intervals, schedule, stopped
-from alerts.overdue.lines import Late, late, lines
+from alerts.overdue.lines import Late, counted, late, lines
 from alerts.overdue.markers import MARKERS, URINE_M, Marker, attempted, collections, last, markers
 from alerts.overdue.pending import Pending, pending
 from alerts.rule import View
@@ -111,7 +111,7 @@ def _times(view: View, known: Known) -> set[datetime]:
     if not planned:
         return set()
     shortest = timedelta(days=min(lines(view.pack, days).first for days in planned))
-    gaps = [gap for points in known.values() for gap in _gaps(points, shortest)]
+    gaps = [gap for points in known.values() for gap in _gaps(view, points, shortest)]
     days = {n for one in planned for n in msgspec.structs.astuple(lines(view.pack, one))}
     reached = {gap.begin + timedelta(days=n) for gap in gaps for n in days if gap.holds(gap.begin + timedelta(days=n))}
     tried = (at for marker in known for name in marker.analytes for at in view.series.attempts(name))
@@ -132,13 +132,13 @@ class _Gap(msgspec.Struct, frozen=True):
         return self.end is None or at < self.end
 
 
-def _gaps(points: Sequence[Point], shortest: timedelta) -> Iterator[_Gap]:
+def _gaps(view: View, points: Sequence[Point], shortest: timedelta) -> Iterator[_Gap]:
     """Those that are long enough to matter."""
     for one, following in pairwise(points):
-        if following.at - one.at >= shortest:
-            yield _Gap(one.at, following.at)
+        if following.at - one.at >= shortest and following.at - (begin := counted(view, one)) >= shortest:
+            yield _Gap(begin, following.at)
     if points:
-        yield _Gap(points[-1].at, None)
+        yield _Gap(counted(view, points[-1]), None)
 
 
 def _early(known: Known, turns: Sequence[datetime]) -> datetime:

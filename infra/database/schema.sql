@@ -75,6 +75,7 @@ CREATE TABLE public.alert (
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    feed text DEFAULT ''::text NOT NULL,
     CONSTRAINT alert_condition_check CHECK ((condition = ANY (ARRAY['active'::text, 'cleared'::text, 'retracted'::text, 'superseded'::text]))),
     CONSTRAINT alert_response_check CHECK ((response = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'closed'::text]))),
     CONSTRAINT alert_rule_pack_status_check CHECK ((rule_pack_status = ANY (ARRAY['draft'::text, 'approved'::text])))
@@ -117,6 +118,13 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.blind_span (
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    results integer DEFAULT 0 NOT NULL,
+    alerts integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.candidate (
@@ -198,6 +206,85 @@ CREATE TABLE public.delivery_attempt (
     detail text DEFAULT ''::text NOT NULL
 );
 
+CREATE TABLE public.feed (
+    name text NOT NULL,
+    key text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'silent'::text NOT NULL,
+    live_from timestamp with time zone,
+    who text DEFAULT 'site file'::text NOT NULL,
+    second text DEFAULT ''::text NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT feed_check CHECK (((second = ''::text) OR (second <> who))),
+    CONSTRAINT feed_state_check CHECK ((state = ANY (ARRAY['silent'::text, 'live'::text])))
+);
+
+CREATE TABLE public.feed_before (
+    sender text NOT NULL
+);
+
+CREATE TABLE public.feed_day (
+    feed text NOT NULL,
+    analyte text NOT NULL,
+    day date NOT NULL,
+    results integer NOT NULL,
+    median numeric,
+    outside numeric
+);
+
+CREATE TABLE public.feed_hour (
+    feed text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    results integer DEFAULT 0 NOT NULL,
+    stored integer DEFAULT 0 NOT NULL,
+    duplicate integer DEFAULT 0 NOT NULL,
+    quarantined integer DEFAULT 0 NOT NULL,
+    ignored integer DEFAULT 0 NOT NULL,
+    refused integer DEFAULT 0 NOT NULL,
+    history integer DEFAULT 0 NOT NULL,
+    test integer DEFAULT 0 NOT NULL,
+    last_at timestamp with time zone,
+    longest_gap interval DEFAULT '00:00:00'::interval NOT NULL
+);
+
+CREATE TABLE public.feed_shift (
+    feed text NOT NULL,
+    analyte text NOT NULL,
+    day date NOT NULL,
+    kind text NOT NULL,
+    before numeric NOT NULL,
+    now numeric NOT NULL,
+    results integer NOT NULL,
+    found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT feed_shift_kind_check CHECK ((kind = ANY (ARRAY['median'::text, 'outside'::text])))
+);
+
+CREATE TABLE public.feed_tally (
+    id bigint NOT NULL,
+    feed text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    results integer DEFAULT 0 NOT NULL,
+    stored integer DEFAULT 0 NOT NULL,
+    duplicate integer DEFAULT 0 NOT NULL,
+    quarantined integer DEFAULT 0 NOT NULL,
+    ignored integer DEFAULT 0 NOT NULL,
+    refused integer DEFAULT 0 NOT NULL,
+    history integer DEFAULT 0 NOT NULL,
+    test integer DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE public.feed_tally ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.feed_tally_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.installation (
     one_row boolean DEFAULT true NOT NULL,
     realm text DEFAULT ''::text NOT NULL,
@@ -244,7 +331,8 @@ CREATE TABLE public.operations_alert (
     closed_at timestamp with time zone,
     audience text DEFAULT 'operations'::text NOT NULL,
     link text DEFAULT ''::text NOT NULL,
-    rule_pack_status text DEFAULT 'none'::text NOT NULL
+    rule_pack_status text DEFAULT 'none'::text NOT NULL,
+    detail_sl text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE public.outbox (
@@ -570,6 +658,9 @@ ALTER TABLE ONLY public.alert
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.blind_span
+    ADD CONSTRAINT blind_span_pkey PRIMARY KEY (began_at);
+
 ALTER TABLE ONLY public.candidate
     ADD CONSTRAINT candidate_pkey PRIMARY KEY (patient_id, reason);
 
@@ -590,6 +681,24 @@ ALTER TABLE ONLY public.delivery_attempt
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.feed_before
+    ADD CONSTRAINT feed_before_pkey PRIMARY KEY (sender);
+
+ALTER TABLE ONLY public.feed_day
+    ADD CONSTRAINT feed_day_pkey PRIMARY KEY (feed, analyte, day);
+
+ALTER TABLE ONLY public.feed_hour
+    ADD CONSTRAINT feed_hour_pkey PRIMARY KEY (feed, hour);
+
+ALTER TABLE ONLY public.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.feed_shift
+    ADD CONSTRAINT feed_shift_pkey PRIMARY KEY (feed, analyte, day, kind);
+
+ALTER TABLE ONLY public.feed_tally
+    ADD CONSTRAINT feed_tally_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (one_row);
@@ -716,7 +825,11 @@ CREATE INDEX quarantine_open ON public.quarantine USING btree (received_at) WHER
 
 CREATE INDEX quarantine_slot ON public.quarantine USING btree (slot) WHERE ((closed_at IS NULL) AND (slot <> ''::text));
 
+CREATE INDEX refused_received ON public.refused USING btree (received_at);
+
 CREATE INDEX result_patient ON public.result USING btree (patient_id, analyte, collected_at DESC);
+
+CREATE INDEX result_stored ON public.result USING brin (stored_at);
 
 CREATE INDEX rule_pack_approval_fingerprint ON public.rule_pack_approval USING btree (fingerprint);
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from schemas.patient_event import PatientMerge, Refused
-from services.ledger import burying, governing, merging, offsets, patients, repeating, site_in_force, stored
+from services.ledger import burying, feeds, governing, merging, offsets, patients, repeating, site_in_force, stored
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
@@ -68,7 +68,7 @@ class Ledger:
         self._pace = Pace()
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
-        self._kept_pack = ""
+        self._kept_pack, self._met = "", ""
         self._committed: dict[int, int] = {}
         self._in_a_row: Counter[int] = Counter()
         self.stopped: set[int] = set()
@@ -214,6 +214,8 @@ class Ledger:
             self._cache.clear()
             self._site, self._zone = site, site.zone
             self._teller.follow(site)
+        if self._met != self._site.version:
+            await feeds.meet(conn, self._site)
         rules, self._teller.standing = await governing.in_force(conn, self._rules)
         if rules is not self._rules:
             self._cache.clear()
@@ -245,7 +247,7 @@ class Ledger:
         dead = [item for item in run if item.fault]
         dropped = await burying.bury(conn, self.stream, dead, writes) if dead else []
         done.outcome.dead_letters += len(dead)
-        await self._refuse(conn, run, done)
+        await self._refuse(conn, run, writes, done)
         await self._keep_nobodies(conn, run, writes, done)
         events = [item for item in run if item.sent_ids]
         if events:
@@ -255,7 +257,7 @@ class Ledger:
         for record in (*dropped, *writes.closings.persons):
             done.persons.pop(record, None)
 
-    async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], done: Done) -> None:
+    async def _refuse(self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: Done) -> None:
         rows = [
             (
                 item.event.event_id, item.event.source.sender, item.event.reason, item.event.field, item.received_at,
@@ -263,7 +265,12 @@ class Ledger:
             )
             for item in run if item.fault is None and isinstance(item.event, Refused)
         ]  # fmt: skip
-        done.outcome.refused += len(await REFUSED.run(conn, rows))
+        new = {event_id for (event_id,) in await REFUSED.run(conn, rows)}
+        done.outcome.refused += len(new)
+        for item in run:
+            if item.event_id in new and isinstance(item.event, Refused):
+                new.discard(item.event_id)
+                writes.tallies.refusal(item)
 
     async def _keep_nobodies(self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: Done) -> None:
         """Reports that name no patient: stored and quarantined whole."""
@@ -357,7 +364,7 @@ class Ledger:
 
     def _settle(self, done: Done, run: list[Incoming], outcome: Outcome) -> None:
         """Only after COMMIT returned."""
-        self._kept_pack = self._rules.mark
+        self._kept_pack, self._met = self._rules.mark, self._site.version
         self._cache.put(done.persons.values())
         self._in_a_row = self._counted(run)
         self.stopped |= {p for p, count in self._in_a_row.items() if count >= STOP_AFTER}

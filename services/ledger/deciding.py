@@ -11,6 +11,7 @@ from alerts.thresholds import Pack
 from alerts.watching import Gate
 from services.ledger.comparing import Change
 from services.ledger.stored import StoredAlert
+from services.shared.feeds import STOPS, Stop
 from services.shared.rule_pack import Standing
 
 ENDED = ("retracted", "superseded")
@@ -18,7 +19,7 @@ ENDED = ("retracted", "superseded")
 
 def decide(  # noqa: PLR0913 - what decides is what the ledger knows, by name
     change: Change, after: StoredAlert, *, cause: Cause, history: bool, now: datetime, pack: Pack, standing: Standing,
-    gate: Gate,
+    gate: Gate | Stop,
 ) -> Decision:  # fmt: skip
     """Notify or not; every non-send has a reason too. Who was told by a draft counts as told only while it is one."""
     told = last_told(after)
@@ -34,10 +35,15 @@ def decide(  # noqa: PLR0913 - what decides is what the ledger knows, by name
     return unless_stopped(decision, after.state.rule, standing, gate)
 
 
-def unless_stopped(decision: Decision, rule: str, standing: Standing, gate: Gate) -> Decision:
-    """Nothing at all is sent of a patient who is not watched (behaviour 3), nor new things by a rule that is off."""
+def unless_stopped(decision: Decision, rule: str, standing: Standing, gate: Gate | Stop) -> Decision:
+    """Nothing at all is sent of a patient who is not watched (behaviour 3), nor new things by a rule that is off.
+
+    Nor of a feed that is silent, or from before it was live; but whoever was told of a value hears of its withdrawal.
+    """
     decision = _unless_off(decision, rule, standing)
-    return Decision(send=False, reason=gate) if decision.send and gate else decision
+    if not (decision.send and gate) or (decision.only_told and gate in STOPS):
+        return decision
+    return Decision(send=False, reason=gate)
 
 
 def _unless_off(decision: Decision, rule: str, standing: Standing) -> Decision:

@@ -5,7 +5,7 @@ Equal to asking about everything (tested): `alerts.memo` is the quick way of `al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
 
@@ -50,12 +50,15 @@ class Rules:
         self.content = shipped() if content is None else content
         self.hash, self.mark = hash_of(self.content), fingerprint(self.content)
         self.seconds: dict[str, float] = {}
+        self.live_from: Mapping[str, datetime] = {}
+        """Per live feed; the ledger sets it anew in each transaction."""
 
     def view(self, person: Stored) -> View:
         """What the rules may read of this person."""
         return View(
-            patient=person.patient, series=person.series, context=person.context, pack=self.pack, as_of=person.as_of
-        )
+            patient=person.patient, series=person.series, context=person.context, pack=self.pack, as_of=person.as_of,
+            live_from=self.live_from,
+        )  # fmt: skip
 
     def ask(self, person: Stored, reach: Reach) -> list[AlertState]:
         """All alerts the rules make now. A rule that raises leaves its alerts standing and the person incomplete."""

@@ -10,7 +10,7 @@ from alerts.pack_check import lacking
 from alerts.thresholds import load
 from services.ledger.errors import PackUnusable
 from services.ledger.evaluating import Rules
-from services.shared import rule_pack
+from services.shared import feeds, rule_pack
 from services.shared.log import logger
 from services.shared.rule_pack import Standing
 
@@ -21,12 +21,16 @@ async def in_force(conn: AsyncConnection[Any], rules: Rules) -> tuple[Rules, Sta
     PackUnusable: the pack in force cannot be run by this program; the process must end rather than judge by another.
     """
     standing = await rule_pack.read(conn, rules.mark)
+    if standing.feeds:  # whoever makes one live or silent waits for us, or we see what was decided
+        await conn.execute(feeds.SHARED)
+        standing = await rule_pack.read(conn, rules.mark)
     wanted = standing.hash or rule_pack.hash_of(rule_pack.shipped())
-    if wanted == rules.hash:
-        return rules, standing
-    fresh = await _loaded(conn, rules, wanted)
-    logger.info("rules.reloaded", version=fresh.pack.version, fingerprint=fresh.mark[:12])
-    return fresh, await rule_pack.read(conn, fresh.mark)
+    if wanted != rules.hash:
+        rules = await _loaded(conn, rules, wanted)
+        logger.info("rules.reloaded", version=rules.pack.version, fingerprint=rules.mark[:12])
+        standing = await rule_pack.read(conn, rules.mark)
+    rules.live_from = feeds.begun(standing.feeds)
+    return rules, standing
 
 
 async def keep(conn: AsyncConnection[Any], rules: Rules) -> None:

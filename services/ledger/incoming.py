@@ -10,6 +10,7 @@ import msgspec
 from schemas.codec import decode_event
 from schemas.errors import SchemaError
 from schemas.patient_event import ContextChange, Event, Heartbeat, LabReport, PatientMerge, Refused
+from schemas.realm import apart
 from services.ledger.record import Record
 from services.mapping.mapped import Mapped
 from services.mapping.report import map_report
@@ -33,6 +34,10 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     nobody: bool = False
     """A report without a usable patient identifier."""
+    feed: str = ""
+    """Name of the listed sender; empty where none is."""
+    test: bool = False
+    """Of the test realm: the event then is about the patient of that realm."""
     received_at: datetime = datetime.min.replace(tzinfo=UTC)
 
     def refused(self, error: Exception) -> Incoming:
@@ -61,9 +66,14 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 def read(record: Record, site: Site) -> Incoming:
     """Decode and map one record."""
     try:
-        return accept(decode_event(record.value), site, record)
+        event = decode_event(record.value)
     except SchemaError as error:
         return Incoming(record=record).refused(error)
+    if isinstance(event, Heartbeat):
+        return accept(event, site, record)
+    test = not isinstance(event, Refused) and site.is_test(event)
+    found = accept(apart(event) if test and not isinstance(event, Refused) else event, site, record)
+    return msgspec.structs.replace(found, feed=site.feed_of(event.source), test=test)
 
 
 _NO_RECORD = Record(partition=0, offset=0, key=None, value=b"")

@@ -109,6 +109,7 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
     await conn.execute(_ADD, (event.event_id, retired, survivor, event.undo, sent_at))
     await _rederive(conn, locked, work)
     work.writes.sources.append(source_row(incoming, event, survivor, (0, 0, 0, 0, 0)))
+    work.writes.tallies.message(incoming, (0, 0, 0, 0, 0))
     work.outcome.events += 1
     work.outcome.received.append(incoming.received_at)
     work.persons = await stored.read(conn, locked.rows, locked.members, work.zone)

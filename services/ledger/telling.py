@@ -12,7 +12,8 @@ from alerts.deciding import Decision
 from alerts.watching import GATES, Gate, Watched, gate
 from schemas.alert import Alert
 from schemas.identity import stable_id
-from services.ledger import changing, holding
+from schemas.realm import is_test
+from services.ledger import changing, feeds, holding
 from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
 from services.ledger.deciding import decide, unless_stopped
@@ -23,6 +24,7 @@ from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
 from services.mapping.site import Site
 from services.shared.channels import Channel
+from services.shared.feeds import STOPS, Stop, stop
 from services.shared.rule_pack import DRAFT, Standing
 
 Recipients = tuple[tuple[str, str], ...]
@@ -64,6 +66,8 @@ class Teller:
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""
         after, now = changing.apply(change, person.root, person.series, cause.received_at), datetime.now(UTC)
+        if self.standing.feeds and change.after is not None:
+            after = msgspec.structs.replace(after, feed=feeds.feed_of(after.state, person.series))
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,
                           pack=rules.pack, standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
         heard = bool(self._recipients(after, decision)[0]) and not decision.only_told
@@ -100,9 +104,19 @@ class Teller:
         decision = unless_stopped(decision, alert.state.rule, self.standing, self.gate(person, after, now))
         self._write(person, change, after, decision, cause, writes, rules)
 
-    def gate(self, person: Stored, alert: StoredAlert, now: datetime) -> Gate:
-        """Why nothing is sent of this alert; empty when the patient is watched."""
-        return gate(person.context, self.watched, now, alert.state.sampled_at)
+    def gate(self, person: Stored, alert: StoredAlert, now: datetime) -> Gate | Stop:
+        """Why nothing is sent of this alert; empty when the patient is watched, and the feed of its sample is live."""
+        return self.watches(person, now, alert.state.sampled_at) or self.stop(alert)
+
+    def watches(self, person: Stored, now: datetime, sampled_at: datetime | None = None) -> Gate:
+        """Why nothing is sent of this patient; `alerts.watching.gate`, and nobody of the test realm is a patient."""
+        if is_test(person.patient):
+            return "test_realm"
+        return gate(person.context, self.watched, now, sampled_at)
+
+    def stop(self, alert: StoredAlert) -> Stop:
+        """Why the feed of the deciding sample sends nothing of it; empty where there are no feeds."""
+        return stop(self.standing.feeds, alert.feed, alert.state.sampled_at, alert.state.family) if alert.feed else ""
 
     def tell_withheld(self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules) -> None:
         """What was not told while the patient was not watched, now: what holds to everyone, an end to who was told.
@@ -162,8 +176,12 @@ class Teller:
         )
         if cause.kind == "pack" and _reads_differently(change):
             writes.pack_changes.append(_pack_change(change, after, rules))
-        writes.announcements.append((len(writes.journal), record))
-        writes.journal.append(_entry(change, after, decision, cause, withheld, status))
+        if not is_test(person.patient):
+            writes.announcements.append((len(writes.journal), record))
+        entry = _entry(change, after, decision, cause, withheld, status)
+        if decision.reason in STOPS:  # what a preview of going live counts
+            entry.payload.update(feed=after.feed, sampled_at=after.state.sampled_at.isoformat())
+        writes.journal.append(entry)
         writes.live["alert", person.root, after.alert_id] = None
         return after
 

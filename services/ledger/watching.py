@@ -28,6 +28,8 @@ from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
 from services.shared import context_event
 
+NOBODY: tuple[Gate, ...] = ("not_enrolled", "test_realm")
+"""Who is nobody's patient here, dead or alive."""
 _ALERT, _VERSION, _RECORD, _CHANNEL, _RECIPIENT = range(1, 6)
 """Places in a row of `delivery`."""
 
@@ -35,7 +37,7 @@ _ALERT, _VERSION, _RECORD, _CHANNEL, _RECIPIENT = range(1, 6)
 def settle(person: Stored, teller: Teller, rules: Rules, writes: Writes, cause: Cause) -> None:
     """Bring what is stored in line with what now holds of this person."""
     now = datetime.now(UTC)
-    found = watching.gate(person.context, teller.watched, now)
+    found = teller.watches(person, now)
     if found != person.unwatched:
         _turn(person, found, teller, writes, cause, now)
     _list(person, rules.pack, writes, now)
@@ -110,7 +112,7 @@ def _shut(person: Stored, found: Gate, teller: Teller, writes: Writes, now: date
 def after_death(person: Stored, fresh: Iterable[Result], teller: Teller) -> list[Technical]:
     """Results that were collected after the recorded death: somebody is to look at the record at once."""
     now = datetime.now(UTC)
-    if watching.gate(person.context, teller.watched, now) == "not_enrolled":
+    if teller.watches(person, now) in NOBODY:
         return []
     late = [r for r in fresh if watching.after_death(person.context, now, r.collected_at)]
     if not late:

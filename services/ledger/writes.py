@@ -15,6 +15,7 @@ from services.ledger import timers
 from services.ledger.bulk import Bulk, array_literal
 from services.ledger.closing import Closings
 from services.ledger.errors import OutOfStep
+from services.ledger.feeds import Tallies
 from services.ledger.journal import Entry, Journal
 from services.ledger.operations import Technical, report
 from services.ledger.stored import StoredAlert
@@ -70,7 +71,7 @@ _ALERT_COLUMNS: dict[LiteralString, LiteralString] = {
     "told_value": "numeric", "told_level": "text", "told_analyte": "text",
     "told_sampled_at": "timestamptz", "event_id": "uuid", "received_at": "timestamptz",
     "rule_pack_status": "text", "told_draft": "bool", "withheld": "text",
-    "held_until": "timestamptz",
+    "held_until": "timestamptz", "feed": "text",
 }  # fmt: skip
 _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     patient_id = excluded.patient_id, version = excluded.version, level = excluded.level,
@@ -85,7 +86,7 @@ _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     told_severity = excluded.told_severity, told_value = excluded.told_value, told_level = excluded.told_level,
     told_analyte = excluded.told_analyte, told_sampled_at = excluded.told_sampled_at,
     rule_pack_status = excluded.rule_pack_status, told_draft = excluded.told_draft,
-    withheld = excluded.withheld, held_until = excluded.held_until,
+    withheld = excluded.withheld, held_until = excluded.held_until, feed = excluded.feed,
     event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
 WHERE alert.version < excluded.version RETURNING alert_id::text"""
 ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
@@ -160,6 +161,8 @@ class Writes(msgspec.Struct, kw_only=True):
     said_earlier: list[Row] = []
     """Stored events of context that were received earlier than was known, and when."""
     refused: list[Row] = []
+    tallies: Tallies = msgspec.field(default_factory=Tallies)
+    """What came by each feed."""
     alerts: dict[str, Row] = {}
     deliveries: list[Row] = []
     outbox: list[Row] = []
@@ -185,6 +188,7 @@ class Writes(msgspec.Struct, kw_only=True):
         """Write everything, inside the caller's transaction. OutOfStep if something was changed behind our back."""
         await self._write_results(conn)
         await self._write_quarantine(conn)
+        await self.tallies.write(conn)
         await TIMER.run(conn, self.timers)
         await CONTEXT.run(conn, self.contexts)
         for row in self.said_earlier:
@@ -270,5 +274,5 @@ def alert_row(
         alert.acknowledged_at, alert.acknowledged_version, alert.acknowledgement_expires_at, alert.told_at,
         alert.told_severity, alert.told_value, alert.told_level, alert.told_analyte,
         alert.told_sampled_at, event_id, received_at, rule_pack_status, alert.told_draft, alert.withheld,
-        alert.held_until,
+        alert.held_until, alert.feed,
     )  # fmt: skip

@@ -5,6 +5,7 @@
     [identifier]
     authorities = ["HOSP", "ZZZS"]       # others are quarantined; empty takes any
     preference = ["HOSP"]                # which repeat of PID-3 names the patient
+    test_patients = ["TEST.*"]           # identifiers of tests: kept apart, never sent
 
     [[sender]]
     name = "central laboratory"
@@ -33,6 +34,7 @@ Tables of other parts of Halo (wards, teams, channels, ...) may stand in the sam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
@@ -41,7 +43,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.watching import Watched
-from schemas.patient_event import Coding, Identifier
+from schemas.patient_event import Coding, ContextChange, Identifier, LabReport, Patient, PatientMerge, Source
+from schemas.realm import as_sent
 from services.mapping.codes import CodeBook, CodeEntry, Ignore, Read
 
 
@@ -56,6 +59,9 @@ class IdentifierRules(_Entry, frozen=True, kw_only=True):
     authorities: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     """Values that stand for nobody (`0000000`, `UNKNOWN`): they form no series."""
+    test_patients: tuple[str, ...] = ()
+    """Patterns (regular expressions) of whole identifiers that are no people: `TEST.*`. Never of names: a family may
+    be called Test."""
 
 
 class Sender(_Entry, frozen=True, kw_only=True):
@@ -138,6 +144,9 @@ class Site:
         self.others = others or {}
         """Tables of other parts of Halo, as parsed."""
         self.zone = ZoneInfo(file.zone)
+        self._by_key = {sender.key: sender for sender in reversed(file.sender)}
+        self._by_name = {sender.name: sender for sender in reversed(file.sender)}
+        self._tests = [re.compile(pattern) for pattern in file.identifier.test_patients]
         self._zones = {sender.key: ZoneInfo(sender.zone or file.zone) for sender in file.sender}
         self.content = content
         """The text it was read from; empty without a file."""
@@ -154,6 +163,32 @@ class Site:
     def sender(self, key: str) -> Sender | None:
         """By MSH-3|MSH-4; None when unlisted."""
         return next((sender for sender in self.file.sender if sender.key == key), None)
+
+    def feed_of(self, source: Source) -> str:
+        """Name of the listed sender that a message came from; empty when it is unlisted, or none is listed.
+
+        HL7 v2 names its sender by MSH-3|MSH-4, everything else by the name of a token or of an import.
+        """
+        found = self._sender_of(source)
+        return "" if found is None else found.name
+
+    def is_test(self, event: LabReport | ContextChange | PatientMerge) -> bool:
+        """Whether it belongs to the test realm: MSH-11 is not the sender's, or a patient is one of tests.
+
+        An event that says no environment (FHIR, files) is its sender's own; without a site file every event is real.
+        """
+        found, environment = self._sender_of(event.source), event.source.environment
+        if found is not None and found.environment and environment and environment != found.environment:
+            return True
+        people = (event.patient, event.retired) if isinstance(event, PatientMerge) else (event.patient,)
+        return any(self._is_of_tests(patient) for patient in people)
+
+    def _is_of_tests(self, patient: Patient) -> bool:
+        values = {as_sent(patient.id).partition("|")[2], *(one.value for one in patient.identifiers)}
+        return any(pattern.fullmatch(value) for pattern in self._tests for value in values)
+
+    def _sender_of(self, source: Source) -> Sender | None:
+        return self._by_key.get(source.sender) or self._by_name.get(source.sender)
 
     def zone_of(self, sender: str) -> ZoneInfo:
         """For times that `sender` sends without an offset."""
@@ -183,7 +218,7 @@ class Site:
 
     def refuses_identity(self, patient: str) -> str:
         """Reason to quarantine everything about this patient id (`authority|value`), or nothing."""
-        authority, _, value = patient.partition("|")
+        authority, _, value = as_sent(patient).partition("|")
         if not value:
             return "patient_missing"
         if value in self._placeholders:

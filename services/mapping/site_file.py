@@ -6,6 +6,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +24,8 @@ _OTHERS = frozenset({
     "rules", "retention",
 })  # fmt: skip
 """Tables of other parts of Halo."""
+_NUMBERS = ("1234567", "ABC123")
+"""Identifiers of nobody in particular: a pattern for test patients must not mean them all."""
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-]+)\s*\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
@@ -64,6 +67,8 @@ def _invalid(text: str, name: str, place: str, mistake: str) -> SiteInvalid:
 def _mistakes(file: SiteFile) -> Iterator[tuple[str, str]]:
     """What types alone do not catch; places are written as msgspec does: `code[2].analyte`."""
     yield from _zones(file)
+    yield from _patterns(file)
+    yield from _feeds(file)
     yield from sender_checks.mistakes(file.sender)
     yield from ((f"units.{sent}", text) for sent, text in _units(file.units))
     seen: dict[tuple[str, str, str], int] = {}
@@ -101,6 +106,31 @@ def _units(units: dict[str, str]) -> Iterator[tuple[str, str]]:
     for sent, unit in units.items():
         if canonical_spelling(unit) not in known:
             yield sent, f"{sent!r} stands for {unit!r}, which no analyte accepts"
+
+
+def _patterns(file: SiteFile) -> Iterator[tuple[str, str]]:
+    for pattern in file.identifier.test_patients:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield "identifier.test_patients", f"{pattern!r} is no regular expression: {error}"
+            continue
+        if all(re.fullmatch(pattern, number) for number in _NUMBERS):
+            yield "identifier.test_patients", f"{pattern!r} takes in everybody: no alert at all would be sent"
+
+
+def _feeds(file: SiteFile) -> Iterator[tuple[str, str]]:
+    for at, sender in enumerate(file.sender):
+        if sender.live_from and not is_instant(sender.live_from):
+            yield f"sender[{at}].live_from", f"{sender.live_from!r} is no time with its zone (2026-03-01T06:00+01:00)"
+
+
+def is_instant(text: str) -> bool:
+    """A date and time with its offset: nobody's zone is guessed."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _zones(file: SiteFile) -> Iterator[tuple[str, str]]:

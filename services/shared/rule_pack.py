@@ -17,6 +17,8 @@ from typing import Any, Literal, LiteralString
 import msgspec
 from psycopg import AsyncConnection, Connection
 
+from services.shared.feeds import Feed
+
 Status = Literal["draft", "approved"]
 
 NUMBERS = "thresholds.toml"
@@ -34,7 +36,9 @@ SELECT coalesce((SELECT hash FROM force), '') AS hash,
        (SELECT jsonb_build_object('name', a.name, 'at', a.approved_at) FROM rule_pack_approval AS a
         WHERE a.fingerprint = %s ORDER BY a.id DESC LIMIT 1) AS approval,
        coalesce((SELECT jsonb_agg(to_jsonb(n) ORDER BY n.rule) FROM newest AS n
-                 WHERE n.until_at > clock_timestamp()), '[]') AS off
+                 WHERE n.until_at > clock_timestamp()), '[]') AS off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f.name, 'state', f.state, 'live_from', f.live_from)
+                                  ORDER BY f.name), '[]') FROM feed AS f) AS feeds
 """
 """Takes the fingerprint of the pack the asker has loaded."""
 CONTENT: LiteralString = "SELECT content FROM rule_pack WHERE hash = %s LIMIT 1"
@@ -70,6 +74,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None = None
     """Of the fingerprint that was asked for."""
     off: tuple[Off, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+    """Which senders are live; none without a site file."""
 
     @property
     def status(self) -> Status:
@@ -103,7 +109,7 @@ def shipped() -> str:
 
 def standing_of(row: Any) -> Standing:
     """The row that `SELECT` answers with."""
-    return msgspec.convert({"hash": row[0], "approval": row[1], "off": row[2]}, Standing)
+    return msgspec.convert({"hash": row[0], "approval": row[1], "off": row[2], "feeds": row[3]}, Standing)
 
 
 async def read(conn: AsyncConnection[Any], mark: str) -> Standing:
