@@ -350,7 +350,8 @@ def quarantine_row(
     """One held result."""
     return (
         identity, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value, item.unit,
-        item.segment, item.collected_at, item.would_be, item.slot, received_at,
+        item.segment, item.collected_at, item.would_be, item.slot, received_at, item.index, item.analyte, item.system,
+        item.display, ", ".join(item.looks_in),
     )  # fmt: skip
 
 

@@ -47,7 +47,8 @@ RESULT = Bulk("result", {
 QUARANTINE = Bulk("quarantine", {
     "id": "uuid", "event_id": "uuid", "patient_id": "int8", "reason": "text", "detail": "text", "laboratory": "text",
     "code": "text", "value": "text", "unit": "text", "segment": "int4", "collected_at": "text", "would_be": "text",
-    "slot": "text", "received_at": "timestamptz",
+    "slot": "text", "received_at": "timestamptz", "place": "int4", "analyte": "text", "system": "text",
+    "display": "text", "looks_in": "text",
 }, tail="ON CONFLICT DO NOTHING")  # fmt: skip
 CONTEXT = Bulk("context_event", {
     "event_id": "uuid", "number": "int4", "patient_id": "int8", "kind": "text", "body": "jsonb",

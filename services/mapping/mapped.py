@@ -34,6 +34,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     detail: str = ""
     would_be: Looks = ""
     """The highest severity it would have if it were read in an allowed unit."""
+    looks_in: tuple[str, ...] = ()
+    """Allowed units in which it would have that severity."""
     slot: str = ""
     """Where the slot is known: the item closes when an acceptable result of it arrives."""
     not_before: datetime | None = None

@@ -22,7 +22,7 @@ from services.mapping.site import DEFAULT_SITE, Site
 from services.mapping.specimen import clumped, condition_flags
 from services.mapping.status import REASONS, VALUED, status_flags
 from services.mapping.times import read_time
-from services.mapping.urgency import would_be
+from services.mapping.urgency import looks_in, would_be
 from services.mapping.value import Meaning, no_value, read_value
 
 _encode = msgspec.json.Encoder().encode
@@ -220,6 +220,7 @@ class _Run:
         row = refusal.analyte
         first = sent.code[0] if sent.code else None
         unit = self._site.unit(sent.laboratory, sent.unit.strip())
+        looks = would_be(row, sent.value, unit, refusal.reason) if row is not None else ""
         self._quarantined.append(
             Quarantined(
                 reason=refusal.reason,
@@ -235,7 +236,8 @@ class _Run:
                 segment=sent.where.segment,
                 collected_at=sent.collected_at,
                 detail=refusal.detail,
-                would_be=would_be(row, sent.value, unit, refusal.reason) if row is not None else "",
+                would_be=looks,
+                looks_in=looks_in(row, sent.value, unit, refusal.reason, looks) if row is not None and looks else (),
                 slot=slot,
                 not_before=refusal.not_before,
             )

@@ -21,19 +21,29 @@ Looks = Literal["", "HIGH", "CRITICAL"]
 
 def would_be(row: Analyte, value: Value, unit: str, reason: str = "") -> Looks:
     """The highest severity any reading would have on its own."""
+    found = {severity for severity, _ in _found(row, value, unit, reason)}
+    return "CRITICAL" if "CRITICAL" in found else "HIGH" if found else ""
+
+
+def looks_in(row: Analyte, value: Value, unit: str, reason: str, looks: Looks) -> tuple[str, ...]:
+    """The units in which it would be so severe, to be asked about; in the order of the analyte's table."""
+    return tuple(dict.fromkeys(name for severity, name in _found(row, value, unit, reason) if severity == looks))
+
+
+def _found(row: Analyte, value: Value, unit: str, reason: str) -> list[tuple[str, str]]:
+    """Severity and unit of every reading that is urgent on its own."""
     if not row.urgent:
-        return ""
+        return []
     spelling = canonical_spelling(unit)
     known = scales(row.id)
     in_doubt = reason in _UNIT_IN_DOUBT or spelling not in known
-    found = {
-        limit.severity
+    return [
+        (limit.severity, name)
         for number in _numbers(value)
         for name, scale in (known.items() if in_doubt else ((spelling, known[spelling]),))
         for limit in row.urgent
         if _meets(limit, scale, number, row.id, impossible=reason == "outside_hard_limit" and name == spelling)
-    }
-    return "CRITICAL" if "CRITICAL" in found else "HIGH" if found else ""
+    ]
 
 
 _UNIT_IN_DOUBT = frozenset(
