@@ -15,7 +15,7 @@ from tests.real import events
 from tests.real.ledgers import ask, ledger, one
 
 PAGES = "SELECT count(*), sum(count) FROM operations_alert WHERE kind = 'steward_page'"
-JOINED = "SELECT severity, count, told_at IS NULL FROM operations_alert WHERE key LIKE 'storm:%%' ORDER BY 1"
+JOINED = "SELECT severity, count, told_at IS NULL FROM operations_alert WHERE key LIKE 'storm:%%' ORDER BY 1, opened_at"
 
 
 def unitless(number: int, value: str = "13.9", laboratory: str = "LAB1", name: str = "ca_mmol") -> LabReport:
