@@ -107,13 +107,13 @@ class Work(msgspec.Struct, kw_only=True):
             body = msgspec.json.encode(entry).decode()
             row = (event.event_id, number, record, entry.kind, body, incoming.received_at)
             self.writes.contexts.append(row)
+        before = person.context
         self._person_said(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
         self.writes.technical += watching.newly_known(person, event.entries, self.teller)
         self.writes.technical += watching.unread(event)
-        self._changed(
-            person, EVERYTHING, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
-        )
+        reach = EVERYTHING if context.speaks(person.context) != context.speaks(before) else NOTHING
+        self._changed(person, reach, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context"))
 
     def settle(self, person: Stored, cause: Cause) -> None:
         """After an event: who is not watched any more, or is again; `services.ledger.watching`."""
@@ -293,13 +293,13 @@ class Work(msgspec.Struct, kw_only=True):
         """Take over demographics; True when the rules may read something new in them."""
         record = self.locked.by_sent[event.patient.id]
         known = self.said.get(record) or self.locked.rows[record].demographics
-        at, entries = incoming.received_at, event.entries if isinstance(event, ContextChange) else ()
-        placed = context.placed(entries, at, event.event_id, self.zone)
-        new = context.newest(known, placed, context.said(event.patient, at, event.event_id))
+        moved = any(entry.kind == "place" for entry in (event.entries if isinstance(event, ContextChange) else ()))
+        located = context.located(person.entries, self.zone) if moved else {}
+        new = context.newest(known, context.said(event.patient, incoming.received_at, event.event_id)) | located
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, event, new)
-        together = context.newest(person.demographics, new)
+        together = context.newest(person.demographics, new) | located
         if together == person.demographics:
             return False
         person.demographics = together
@@ -329,11 +329,12 @@ def _corrects(person: Stored, fresh: Iterable[Result]) -> bool:
 
 def _people_row(record: int, event: PatientEvent, said: context.Demographics) -> tuple[Any, ...]:
     blank = context.Said(value=("", ""), at=datetime.min, event_id="")  # noqa: DTZ901 - only its empty value is read
-    name, born, sex, place = (said.get(part, blank) for part in ("name", "birth_date", "sex", "place"))
-    at = said["place"].at if "place" in said else None
+    name, born, sex = (said.get(part, blank) for part in ("name", "birth_date", "sex"))
+    place = context.where(said)
+    ward, bed = place.value[:2] if place else ("", "")
     return (
         record, msgspec.json.encode(said).decode(), msgspec.json.encode(event.patient.identifiers).decode(),
-        *name.value, born.value[0], sex.value[0], *place.value, at,
+        *name.value, born.value[0], sex.value[0], ward, bed, place.at if place else None,
     )  # fmt: skip
 
 

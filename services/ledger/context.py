@@ -11,13 +11,16 @@ import msgspec
 from alerts.context import Context, Fact
 from alerts.watching import WORDS, word
 from schemas.patient_event import ContextEntry, Patient
+from services.ledger.cancelling import Ranked, in_effect
 from services.shared.context_event import WITHDRAWN
 
+__all__ = [
+    "DAY", "Demographics", "Ranked", "Said", "build", "in_force", "instant", "located", "newest", "rank", "said",
+    "speaks", "where",
+]  # fmt: skip
 DAY = len("2026-03-01")
 """A time this short is a day."""
 _RANK = "%Y%m%dT%H%M%S%f"
-Ranked = tuple[str, int, ContextEntry]
-"""`rank` of the event, the entry's number in it, and the entry."""
 _SEXES = {"F": "F", "M": "M"}
 
 
@@ -35,7 +38,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Demographics = dict[str, Said]
-"""`name` (family, given), `birth_date`, `sex`, `place` (ward, bed): of each the newest that was not empty."""
+"""`name` (family, given), `birth_date`, `sex`, `place` (ward, bed): of each the newest that was not empty.
+
+`located` (ward, bed, who said it) is made anew of all entries of context whenever one comes: it may go back."""
 
 
 def said(patient: Patient, at: datetime, event_id: str) -> Demographics:
@@ -47,13 +52,40 @@ def said(patient: Patient, at: datetime, event_id: str) -> Demographics:
     return {name: Said(value=value, at=at, event_id=event_id) for name, value in parts.items() if any(value)}
 
 
-def placed(entries: Iterable[ContextEntry], at: datetime, event_id: str, zone: ZoneInfo) -> Demographics:
-    """Ward and bed by context: as of its `from`, at the latest as of when it was said."""
-    found = [
-        Said(value=(e.code, e.value), at=min(instant(e.from_, zone) or at, at), event_id=event_id)
-        for e in entries if e.kind == "place" and (e.code or e.value)
-    ]  # fmt: skip
-    return {"place": max(found, key=lambda one: one.at)} if found else {}
+def located(entries: Iterable[Ranked], zone: ZoneInfo) -> Demographics:
+    """Ward and bed by context, as of the newest `from` that came; empty when nothing was said.
+
+    A `place` without both says that the patient left. What is cancelled does not count, but that it was said does.
+    """
+    places = [item for item in entries if item[2].kind == "place"]
+    if not places:
+        return {}
+    newest_said = max(places, key=lambda item: (_begins(item, zone), item[:2]))
+    standing = in_force(in_effect(places, lambda item: _begins(item, zone)))
+    last = max(standing, key=lambda item: (_begins(item, zone), item[:2]), default=None)
+    by = newest_said[2].note.partition("^")[0].partition(".")[0]
+    where = (last[2].code, last[2].value, by) if last else ("", "", by)
+    return {_LOCATED: Said(value=where, at=_begins(newest_said, zone), event_id=newest_said[0].partition(" ")[2])}
+
+
+def where(demographics: Demographics) -> Said | None:
+    """Ward and bed: what administration said counts for 72 h (agreed behaviour 3), then the newest of all sources."""
+    reported, known = demographics.get("place"), demographics.get(_LOCATED)
+    if known is None or reported is None:
+        return known or reported
+    stands = known.at + (_FRESH if known.value[2] in _ADMINISTRATION else timedelta()) >= reported.at
+    return known if stands else reported
+
+
+_LOCATED = "located"
+_FRESH = timedelta(hours=72)
+_ADMINISTRATION = ("ADT", "Encounter")
+
+
+def _begins(item: Ranked, zone: ZoneInfo) -> datetime:
+    """When an entry holds from: at the latest as of when it was said."""
+    said_at = datetime.strptime(item[0].partition(" ")[0], _RANK).replace(tzinfo=UTC)
+    return min(instant(item[2].from_, zone) or said_at, said_at)
 
 
 def newest(*many: Demographics) -> Demographics:
@@ -126,13 +158,19 @@ def _is_withdrawal(entry: ContextEntry) -> bool:
 
 def build(entries: Iterable[Ranked], demographics: Demographics, zone: ZoneInfo) -> Context:
     """The context of a patient; an entry on sex or birth outweighs what PID says."""
-    ordered = sorted(in_force(entries), key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
+    standing = in_effect(entries, lambda item: _begins(item, zone))
+    ordered = sorted(in_force(standing), key=lambda item: (item[2].kind, item[2].from_, item[0], item[1]))
     facts = tuple(_fact(entry, zone, said_at) for said_at, _, entry in ordered)
     said_last = sorted(ordered, key=lambda item: item[:2])
     named = {entry.kind: entry.value or entry.code for _, _, entry in said_last if entry.kind in ("sex", "birth_date")}
     sex = named.get("sex") or _first(demographics, "sex")
     born = named.get("birth_date") or _first(demographics, "birth_date")
     return Context(sex=_SEXES.get(sex.upper()[:1], ""), birth_date=_date(born), facts=facts)
+
+
+def speaks(context: Context) -> Context:
+    """What rules may read of it: not the ward, which changes all day."""
+    return msgspec.structs.replace(context, facts=tuple(fact for fact in context.facts if fact.kind != "place"))
 
 
 def _first(demographics: Demographics, name: str) -> str:

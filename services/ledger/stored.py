@@ -135,7 +135,8 @@ async def read(conn: AsyncConnection[Any], rows: Mapping[int, Any], members: Map
     found = {
         root: _person(
             rows[root], group, results[root], entries[root], alerts[root],
-            context.newest(rows[root].demographics, *(said[member] for member in group if member in said)), zone,
+            context.newest(rows[root].demographics, *(said[member] for member in group if member in said))
+            | context.located(entries[root], zone), zone,
         )
         for root, group in members.items()
     }  # fmt: skip
