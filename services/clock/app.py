@@ -16,6 +16,7 @@ from services.clock.settings import ClockSettings
 from services.clock.silence import Silence
 from services.clock.timers import Action, Timers
 from services.ledger.applying import FUTURE_COLLECTION
+from services.ledger.bringing_up import BringUp
 from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
@@ -36,12 +37,13 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     actions: dict[str, Action] = {FUTURE_COLLECTION: ledger.retaker(), SPECIMEN_HOLD: ledger.releaser()}
     timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
+    site = CatchingUp(settings.database, BringUp(ledger.remapper()), every=own.rules, what="site")
 
     def ready() -> dict[str, str]:
-        return heartbeats.wrong() | timers.wrong() | silence.wrong() | rules.wrong()
+        return heartbeats.wrong() | timers.wrong() | silence.wrong() | rules.wrong() | site.wrong()
 
     with Probes(settings.metrics_bind, settings.metrics_port, ready=ready):
-        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence, rules)]
+        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence, rules, site)]
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -50,6 +52,7 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
                 await task
         await timers.close()
         await rules.close()
+        await site.close()
 
 
 async def _main() -> None:

@@ -99,7 +99,7 @@ class Ledger:
 
     def remapper(self) -> Remapper:
         """The same for stored reports that are taken again: a release from quarantine, another site file."""
-        return Remapper(self._site, self._teller, self._journal, self._rules)
+        return Remapper(self._site, copy.copy(self._teller), self._journal, self._rules)
 
     def releaser(self) -> Releaser:
         """The same for the timer of alerts that wait because their specimen is in doubt."""

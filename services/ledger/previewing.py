@@ -60,7 +60,7 @@ async def preview(
     done = failed = 0
     async for person in replaying.persons(conn, zone):
         found = evaluate(replaying.view(person, pack), RULES)
-        groups.update(_groups(changes(person, found.alerts, frozenset(found.failed))))
+        groups.update(grouped(changes(person, found.alerts, frozenset(found.failed))))
         done, failed = done + 1, failed + bool(found.failed)
         if progress is not None:
             progress(done)
@@ -75,7 +75,8 @@ def changes(person: Stored, derived: Iterable[AlertState], failed: frozenset[str
     return comparing.compare(stored, same)
 
 
-def _groups(found: Iterable[Change]) -> Iterable[Group]:
+def grouped(found: Iterable[Change]) -> Iterable[Group]:
+    """One a change."""
     for change in found:
         what = _WHAT[change.kind]
         before = str(change.before.state.severity) if change.before and change.before.holds else ""
