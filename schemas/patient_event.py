@@ -138,6 +138,8 @@ class ReportedResult(_Part, frozen=True):
     """OBX-19."""
     reported_at: str = ""
     """OBR-22, or FHIR `issued`."""
+    updated_at: str = ""
+    """FHIR `meta.lastUpdated` of the resource: counts in place of the message's own time."""
     version_id: str = ""
     unit: str = ""
     value_type: str = ""

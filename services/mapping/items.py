@@ -125,6 +125,8 @@ class Placer:
             return at, "OBR-22"
         if (at := self._exact(sent.analysed_at)) is not None:
             return at, "OBX-19"
+        if (at := self._exact(sent.updated_at)) is not None:
+            return at, "MSH-7"
         return (self._sent, "MSH-7") if self._sent is not None else (self._received, "received")
 
     def _exact(self, text: str) -> datetime | None:
