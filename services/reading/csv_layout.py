@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
-from csv import reader
+from csv import Error, reader
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -82,7 +82,10 @@ def _split(text: str) -> tuple[str, list[str]]:
 
 
 def _names(text: str, delimiter: str) -> list[str]:
-    cells: list[str] = next(iter(reader([text], delimiter=delimiter)), [])
+    try:
+        cells: list[str] = next(iter(reader([text], delimiter=delimiter)), [])
+    except Error:  # a line break inside, as of HL7 v2: no names
+        return []
     return [cell.strip().lower() for cell in cells]
 
 
