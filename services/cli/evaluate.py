@@ -21,6 +21,7 @@ from services.ledger.memory import Memory
 from services.ledger.opening import load_site
 from services.mapping.site import Site
 from services.mapping.site_file import SiteInvalid
+from services.reading.adt import DISPOSITIONS
 from services.reading.formats import Format, UnreadableFile, read_file
 from services.shared import database, rule_pack
 
@@ -95,7 +96,11 @@ def _files(
 
 def _events(path: Path, form: str | None, site: Site) -> Iterator[Event]:
     try:
-        for number, outcome in enumerate(read_file(path.read_bytes(), cast("Format | None", form), zone=site.zone), 1):
+        outcomes = read_file(
+            path.read_bytes(), cast("Format | None", form), zone=site.zone, choose=site.patient_id,
+            dispositions={**DISPOSITIONS, **site.file.discharge},
+        )  # fmt: skip
+        for number, outcome in enumerate(outcomes, 1):
             if outcome.refusal is not None:
                 click.echo(
                     f"{path}, message {number}: refused: {outcome.refusal.reason}: {outcome.refusal.text}", err=True

@@ -13,6 +13,7 @@ from services.intake.records import MAX_VALUE_BYTES, Record, to_record
 from services.intake.settings import IntakeSettings
 from services.mapping.site import Site
 from services.reading import hl7v2
+from services.reading.adt import DISPOSITIONS
 from services.reading.header import Header
 from services.reading.limits import too_fine
 from services.reading.outcome import Outcome, Refusal
@@ -69,7 +70,10 @@ class Judge:
         if refusal := self._never(message):
             header = hl7v2.header_of(_head(message.data), charset)
             return _refused(refusal, message, received_at, header)
-        return hl7v2.read(message.data, received_at, peer=message.origin.address, default_charset=charset)
+        return hl7v2.read(
+            message.data, received_at, peer=message.origin.address, default_charset=charset, choose=site.patient_id,
+            dispositions={**DISPOSITIONS, **site.file.discharge},
+        )  # fmt: skip
 
     def _charset(self, data: bytes, site: Site) -> str:
         """The sender's own, which is only known by reading MSH first: done where any sender has one."""

@@ -75,7 +75,7 @@ class _Run:
     def _parts(self) -> Iterable[Part]:
         parts: dict[str, Part] = {}
         for index, sent in enumerate(self._report.results):
-            parts.setdefault(sent.part, []).append((index, sent))
+            parts.setdefault(sent.part, []).append((index, self._site.as_collected(sent)))
         return parts.values()
 
     def _read(self, part: Part) -> list[Result]:

@@ -17,6 +17,10 @@
     units = { UMOLL = "umol/L" }         # this laboratory's spellings
     reference = { ca = { low = "2.15", high = "2.55" } }
     loq = { mspike = "0.5" }
+    collected = ["OBR-7", "SPM-17"]      # its order of the times of collection; left out: SPM-17, OBR-7, OBX-14
+
+    [discharge]
+    "51" = "palliative_no_bloods"        # PV1-36 of ADT^A03; 20, 40, 41 and 42 are "deceased" unless said otherwise
 
     [[code]]
     laboratory = "LAB1"                  # left out: any
@@ -43,7 +47,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.watching import Watched
-from schemas.patient_event import Coding, ContextChange, Identifier, LabReport, Patient, PatientMerge, Source
+from schemas.patient_event import (
+    Coding,
+    ContextChange,
+    Identifier,
+    LabReport,
+    Patient,
+    PatientMerge,
+    ReportedResult,
+    Source,
+)
 from schemas.realm import as_sent
 from services.mapping.codes import CodeBook, CodeEntry, Ignore, Read
 
@@ -62,6 +75,10 @@ class IdentifierRules(_Entry, frozen=True, kw_only=True):
     test_patients: tuple[str, ...] = ()
     """Patterns (regular expressions) of whole identifiers that are no people: `TEST.*`. Never of names: a family may
     be called Test."""
+
+
+Disposition = Literal["deceased", "moved", "palliative_no_bloods", "declined", "nothing"]
+"""What a discharge may say of a patient."""
 
 
 class Sender(_Entry, frozen=True, kw_only=True):
@@ -109,6 +126,8 @@ class Laboratory(_Entry, frozen=True, kw_only=True):
     units: dict[str, str] = {}
     reference: dict[str, Bounds] = {}
     loq: dict[str, Decimal] = {}
+    collected: tuple[Literal["SPM-17", "OBR-7", "OBX-14"], ...] = ()
+    """Which time of collection counts, the first that is sent; empty: SPM-17, OBR-7, OBX-14."""
 
 
 class Enrolment(_Entry, frozen=True, kw_only=True):
@@ -129,6 +148,8 @@ class SiteFile(_Entry, frozen=True, kw_only=True):
     laboratory: tuple[Laboratory, ...] = ()
     code: tuple[CodeEntry, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+    discharge: dict[str, Disposition] = {}
+    """By code of PV1-36; `nothing` takes the meaning of a code away."""
     enrolment: Enrolment = Enrolment()
 
 
@@ -139,6 +160,8 @@ class Site:
         self, file: SiteFile, version: str = "default", others: dict[str, object] | None = None, content: str = ""
     ) -> None:
         self.file = file
+        self.content = content
+        """The text it was read from; empty without a file."""
         self.version = version
         """Start of the file's sha256, or `default`; part of each result's `mapping_version`."""
         self.others = others or {}
@@ -148,8 +171,6 @@ class Site:
         self._by_name = {sender.name: sender for sender in reversed(file.sender)}
         self._tests = [re.compile(pattern) for pattern in file.identifier.test_patients]
         self._zones = {sender.key: ZoneInfo(sender.zone or file.zone) for sender in file.sender}
-        self.content = content
-        """The text it was read from; empty without a file."""
         self._laboratories = {laboratory.name: laboratory for laboratory in file.laboratory}
         self._codes = CodeBook(file.code, file.ignore, by_id=version == "default")
         self._authorities = frozenset(file.identifier.authorities)
@@ -204,6 +225,14 @@ class Site:
         if own is not None and unit in own.units:
             return own.units[unit]
         return self.file.units.get(unit, unit)
+
+    def as_collected(self, sent: ReportedResult) -> ReportedResult:
+        """With the time of collection that its laboratory's entry prefers; itself without one, or without a choice."""
+        order = next((lab.collected for lab in self._of(sent.laboratory) if lab.collected), ())
+        name = next((name for name in order if name in sent.collection_times), "")
+        if not name or name == sent.collected_from:
+            return sent
+        return msgspec.structs.replace(sent, collected_at=sent.collection_times[name], collected_from=name)
 
     def loq(self, laboratory: str, analyte: str) -> Decimal | None:
         """The laboratory's limit of quantification, canonical unit."""

@@ -94,7 +94,7 @@ def _disposed(
     """What a discharge says of death and care; PID-29 knows the time of death better."""
     code = visit.component(_DISPOSITION).strip() if visit else ""
     word = dispositions.get(code, "")
-    if visit is None or not word or (word == "deceased" and told is not None):
+    if visit is None or word in ("", "nothing") or (word == "deceased" and told is not None):
         return []
     note, left_at = f"{note} PV1-36 {code}", moment_of(visit.component(_LEFT_AT)) or when
     if word == "deceased":
