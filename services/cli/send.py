@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,21 +21,31 @@ MANY = 20
 """From so many messages on a terminal shows progress instead of one line each; what was not taken is always said."""
 
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @click.command("send")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--host", envvar="HALO_BIND", help="Where intake listens; that of the running installation if left out.")
 @click.option("--port", type=int, envvar="HALO_MLLP_PORT", help="Its port; likewise.")
 @click.option("--rate", type=float, help="At most so many messages a second; as fast as answered without it.")
 @click.option("--patience", default=60.0, show_default=True, help="Seconds of trying again after a lost connection.")
+@click.option("--tls", is_flag=True, help="Speak TLS.")
+@click.option("--ca", type=FILE, help="Who issued the receiver's certificate (PEM); the system's list if left out.")
+@click.option("--cert", type=FILE, help="Certificate to show (PEM), with its key or beside --key.")
+@click.option("--key", type=FILE, help="Its key (PEM).")
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
     files: Sequence[Path],
     host: str | None,
     port: int | None,
     rate: float | None,
     patience: float,
+    tls: bool,
+    **certificates: Path | None,
 ) -> None:
     """Send HL7 v2 FILES over MLLP, one message after another, and print each acknowledgement.
 
@@ -46,10 +57,26 @@ def command(
     if not messages:
         raise click.ClickException("no HL7 v2 message in these files; a message starts with MSH on a line of its own")
     host, port = _place(host, port)
-    with MllpClient(host=host, port=port, patience=patience, on_retry=_said_once(sayer, patience)) as client:
+    spoken = _tls(**certificates) if tls or any(certificates.values()) else None
+    say = _said_once(sayer, patience)
+    with MllpClient(host=host, port=port, patience=patience, on_retry=say, tls=spoken) as client:
         counts = _send_all(client, messages, sayer, rate)
     sayer.say(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
     context.exit(0 if set(counts) <= {"AA", "CA"} else 1)
+
+
+def _tls(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext:
+    """As a sender is set up: the receiver is verified, by name too; our own certificate where one is given."""
+    try:
+        found = ssl.create_default_context(cafile=ca)
+        if cert is not None:
+            found.load_cert_chain(cert, key or cert)
+    except OSError as error:  # ssl.SSLError is one
+        named = ", ".join(str(path) for path in (ca, cert, key) if path)
+        raise click.ClickException(f"{named}: {error}; certificates and keys are PEM files") from error
+    if key is not None and cert is None:
+        raise click.ClickException("--key needs --cert")
+    return found
 
 
 def _said_once(sayer: Sayer, patience: float) -> Callable[[str], None]:

@@ -32,11 +32,10 @@ class StandingSite:
         self.current = self._read()
 
     def _read(self) -> Site:
-        if self._path is None:
-            return DEFAULT_SITE
-        site = read_site(self._path.read_text("utf-8"), str(self._path))
+        path = self._path
+        site = read_site(path.read_text("utf-8"), str(path)) if path else DEFAULT_SITE
         if why := self._objects(site):
-            raise SiteInvalid(f"{self._path}: {why}")
+            raise SiteInvalid(f"{path}: {why}" if path else why)
         return site
 
     def _look(self) -> tuple[int, int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -45,6 +46,8 @@ class MllpClient:
     patience: float = 60.0
     """`deliver` tries again for so many seconds."""
     pause: float = 0.5
+    tls: ssl.SSLContext | None = None
+    """Speak TLS; the receiver's certificate must be valid for `host`."""
     on_retry: Callable[[str], None] = lambda _reason: None
     _socket: socket.socket | None = None
 
@@ -84,9 +87,19 @@ class MllpClient:
 
     def _connection(self) -> socket.socket:
         if self._socket is None:
-            self._socket = socket.create_connection((self.host, self.port), self.timeout)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = self._connected()
         return self._socket
+
+    def _connected(self) -> socket.socket:
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls is None:
+            return plain
+        try:
+            return self.tls.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
 
     def _answer(self, connection: socket.socket) -> bytes:
         received = bytearray()
