@@ -23,6 +23,7 @@ from services.ledger.catching_up import CatchUp
 from services.ledger.done import Done, add
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, PackUnusable, Unavailable
 from services.ledger.evaluating import Rules
+from services.ledger.going_live import Switch
 from services.ledger.incoming import Incoming, read
 from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
@@ -104,6 +105,10 @@ class Ledger:
     def releaser(self) -> Releaser:
         """The same for the timer of alerts that wait because their specimen is in doubt."""
         return Releaser(self._zone, self._teller, self._journal, self._rules)
+
+    def switch(self) -> Switch:
+        """The same for who makes a feed live or silent."""
+        return Switch(self._site, copy.copy(self._teller), self._journal, self._rules)
 
     def catch_up(self) -> CatchUp:
         """The same for persons who were last judged by other rules than are in force."""

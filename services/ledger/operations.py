@@ -30,11 +30,13 @@ SELECT clock_timestamp(), coalesce(sum(newest.count), 0)::int FROM (
 """
 """How many of a feed came within `WINDOW`; of no interest beyond `AFTER`, and each row stands for one or more."""
 _RAISE: LiteralString = """
-INSERT INTO operations_alert (key, kind, severity, detail, patient_id, feed, count, audience, link, rule_pack_status)
+INSERT INTO operations_alert (key, kind, severity, detail, patient_id, feed, count, audience, link, rule_pack_status,
+                              detail_sl)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::int[], %s::text[],
-                     %s::text[], %s::text[])
+                     %s::text[], %s::text[], %s::text[])
 ON CONFLICT (key) DO UPDATE SET count = operations_alert.count + excluded.count, last_at = clock_timestamp(),
-    detail = excluded.detail, closed_at = NULL, audience = excluded.audience, link = excluded.link,
+    detail = excluded.detail, detail_sl = excluded.detail_sl, closed_at = NULL, audience = excluded.audience,
+    link = excluded.link,
     told_at = CASE WHEN operations_alert.closed_at IS NULL THEN operations_alert.told_at END
 """
 
@@ -55,10 +57,13 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the page on which somebody can act; empty: the board."""
     rule_pack_status: str = "none"
     """Of what is told to clinicians: `draft` goes to test recipients only."""
+    detail_sl: str = ""
+    """The same in Slovene; empty: as `detail`."""
 
 
 _COLUMNS = (
     "key", "kind", "severity", "detail", "patient_id", "feed", "count", "audience", "link", "rule_pack_status",
+    "detail_sl",
 )  # fmt: skip
 
 

@@ -138,6 +138,16 @@ class Teller:
         after, decision = self._hold(person, change, after, decision, writes, datetime.now(UTC))
         self._write(person, change, after, decision, cause, writes, rules)
 
+    def tell_live(self, person: Stored, alert: StoredAlert, cause: Cause, writes: Writes, rules: Rules) -> None:
+        """What was open and urgent when its feed went live, although its sample is from before that."""
+        now = datetime.now(UTC)
+        change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
+        after = msgspec.structs.replace(alert, version=alert.version + 1)
+        gate = self.watches(person, now, alert.state.sampled_at)
+        decision = unless_stopped(Decision(send=True, reason="now_live"), alert.state.rule, self.standing, gate)
+        after, decision = self._hold(person, change, after, decision, writes, now)
+        self._write(person, change, after, decision, cause, writes, rules)
+
     def lets_go(self, alert: StoredAlert) -> bool:
         """Whether what stopped its notification (`STOPPED`) does not any more: the rule is on, the rules approved."""
         waits = alert.withheld == "draft_pack" and self.standing.status == "draft"
@@ -215,7 +225,7 @@ class Teller:
 def _as_heard(record: Alert, change: Change, decision: Decision) -> tuple[Alert, StoredAlert | None]:
     """The record and what was said before; what has waited and nobody heard of is new to them."""
     before = change.before
-    waited = decision.reason == "hold_over" or (
+    waited = decision.reason in ("hold_over", "now_live") or (
         decision.reason in ("first", "late") and before is not None and change.after is before.state
     )
     if waited and before is not None and before.told_at is None:

@@ -15,7 +15,7 @@ from services.notifier.channels.message import Message
 from services.shared.channels import Channel
 
 _UNTOLD: LiteralString = """
-SELECT key, kind, severity, detail, count, opened_at, audience, link, rule_pack_status FROM operations_alert
+SELECT key, kind, severity, detail, detail_sl, count, opened_at, audience, link, rule_pack_status FROM operations_alert
 WHERE told_at IS NULL AND closed_at IS NULL AND audience = ANY(%s)
 ORDER BY audience <> 'clinical', opened_at LIMIT 20
 """
@@ -41,13 +41,17 @@ class Technical(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
     rule_pack_status: str = "none"
     """`none`: about Halo's own health, no clinical rule said it."""
+    detail_sl: str = ""
+    """In Slovene; empty: as `detail`."""
 
     def message(self, board_url: str) -> Message:
         """As a channel sends it; its id is stable over attempts."""
         text = f"{self.kind}: {self.detail}" + (f" ({self.count} so far)" if self.count > 1 else "")
+        slovene = f"{self.kind}: {self.detail_sl}" + (f" (doslej {self.count})" if self.count > 1 else "")
         body = {
             "alert_id": stable_id("operations", self.key), "severity": self.severity, "level": self.kind,
-            "family": "operations", "change": "opened", "summary": {"en": text, "sl": text},
+            "family": "operations", "change": "opened",
+            "summary": {"en": text, "sl": slovene if self.detail_sl else text},
             "sampled_at": self.opened_at.isoformat(),
             "rule_pack_status": self.rule_pack_status,
         }  # fmt: skip
