@@ -22,18 +22,24 @@ class CommandFiles(click.Group):
     """A group whose commands are found by file name and loaded when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all command files, dashes for underscores."""
+        """Names of all command files, dashes for underscores; one at the end is Python's need (`import_`)."""
         del ctx
-        return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if _is_command(path))
+        return sorted(_name(path) for path in FOLDER.glob("*.py") if _is_command(path))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one command; None (click says which exist) when there is no such file."""
-        if cmd_name not in self.list_commands(ctx):
+        del ctx
+        path = next((path for path in FOLDER.glob("*.py") if _name(path) == cmd_name and _is_command(path)), None)
+        if path is None:
             return None
-        loaded = import_module(f"services.cli.{cmd_name.replace('-', '_')}").command
+        loaded = import_module(f"services.cli.{path.stem}").command
         if not isinstance(loaded, click.Command):
-            raise TypeError(f"services/cli/{cmd_name}.py: `command` is a {type(loaded).__name__}, not a click command")
+            raise TypeError(f"services/cli/{path.name}: `command` is a {type(loaded).__name__}, not a click command")
         return loaded
+
+
+def _name(path: Path) -> str:
+    return path.stem.removesuffix("_").replace("_", "-")
 
 
 def _is_command(path: Path) -> bool:

@@ -133,3 +133,14 @@ def _names(stream: StreamName) -> dict[str, Any]:
     return {
         "group": stream.group, "cluster": stream.cluster_id, "topic": stream.topic, "topic_id": stream.topic_id,
     }  # fmt: skip
+
+
+_STORED: LiteralString = """
+SELECT partition, next_offset FROM consumer_offset
+WHERE consumer_group = %(group)s AND cluster_id = %(cluster)s AND topic = %(topic)s AND topic_id = %(topic_id)s
+"""
+
+
+async def stored(conn: AsyncConnection[Any], stream: StreamName) -> dict[int, int]:
+    """The next offset of every partition that a worker had; read without a lock, for who only watches."""
+    return dict(await (await conn.execute(_STORED, _names(stream))).fetchall())
