@@ -587,6 +587,18 @@ ALTER TABLE public.rule_switch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.sender_token (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    sender text NOT NULL,
+    secret_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT sender_token_sender_check CHECK ((sender <> ''::text))
+);
+
 CREATE TABLE public.site_file (
     version text NOT NULL,
     hash text NOT NULL,
@@ -768,6 +780,12 @@ ALTER TABLE ONLY public.rule_pack
 
 ALTER TABLE ONLY public.rule_switch
     ADD CONSTRAINT rule_switch_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sender_token
+    ADD CONSTRAINT sender_token_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sender_token
+    ADD CONSTRAINT sender_token_secret_hash_key UNIQUE (secret_hash);
 
 ALTER TABLE ONLY public.site_file
     ADD CONSTRAINT site_file_hash_key UNIQUE (hash);

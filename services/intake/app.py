@@ -10,6 +10,8 @@ from time import monotonic
 
 import uvloop
 
+from services.intake.fhir.server import make_server
+from services.intake.fhir.settings import FhirSettings
 from services.intake.listening import objection
 from services.intake.mllp import MllpServer
 from services.intake.producer import EventProducer
@@ -47,7 +49,7 @@ class Pulse:
         return {"loop": f"has not turned for {silent:.0f} s"} if silent > STUCK_SECONDS else {}
 
 
-async def run(settings: IntakeSettings, stopping: asyncio.Event) -> None:
+async def run(settings: IntakeSettings, stopping: asyncio.Event, fhir_settings: FhirSettings | None = None) -> None:
     """Serve until `stopping` is set, then answer what was taken and hand it over.
 
     SiteInvalid, TlsUnusable, or OSError when it cannot be served as set up.
@@ -58,40 +60,42 @@ async def run(settings: IntakeSettings, stopping: asyncio.Event) -> None:
     producer = EventProducer(settings.kafka, budget=settings.mllp_buffer_bytes)
     server = MllpServer(settings, Taker(settings, producer, now, lambda: site.current))
     tls = TlsWatch(settings, server.renew, tell)
+    fhir = make_server(fhir_settings or FhirSettings(fhir_port=None), producer, now, lambda: site.current)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, site.read_again)
     probes = Probes(settings.metrics_bind, settings.metrics_port, pulse.stuck, producer.problems)
     with probes:
         async with asyncio.TaskGroup() as group:
-            beside = (pulse.beat(), producer.keep(), site.watch(), tls.watch(now), tell.keep())
+            beside = (pulse.beat(), producer.keep(), site.watch(), tls.watch(now), tell.keep(), fhir.keep())
             background = [group.create_task(work) for work in beside]
             try:
                 await server.start()
+                await fhir.start()
                 await stopping.wait()
                 logger.info("intake.draining")
-                await server.stop()
+                await asyncio.gather(server.stop(), fhir.stop())
             finally:
                 for task in background:
                     task.cancel()
         await producer.stop()
 
 
-async def _main(settings: IntakeSettings) -> None:
+async def _main(settings: IntakeSettings, fhir_settings: FhirSettings) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await run(settings, stopping)
+    await run(settings, stopping, fhir_settings)
 
 
 def main() -> None:
     """Entry point; what an operator can mend is one plain line."""
-    settings = IntakeSettings()
+    settings, fhir_settings = IntakeSettings(), FhirSettings()
     configure("intake", json=settings.log_json)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second while the broker is away; we say it
     announce("intake")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_main(settings))
+            runner.run(_main(settings, fhir_settings))
     except* (SiteInvalid, TlsUnusable) as faults:
         sys.exit(f"intake: {faults.exceptions[0]}")
     except* OSError as errors:

@@ -6,6 +6,7 @@
     authorities = ["HOSP", "ZZZS"]       # others are quarantined; empty takes any
     preference = ["HOSP"]                # which repeat of PID-3 names the patient
     test_patients = ["TEST.*"]           # identifiers of tests: kept apart, never sent
+    systems = { "https://hosp.example/mrn" = "HOSP" }  # of FHIR identifiers
 
     [[sender]]
     name = "central laboratory"
@@ -72,6 +73,8 @@ class IdentifierRules(_Entry, frozen=True, kw_only=True):
     authorities: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     """Values that stand for nobody (`0000000`, `UNKNOWN`): they form no series."""
+    systems: dict[str, str] = {}
+    """FHIR identifier system -> authority as HL7 v2 names it, so that both ways mean the same patient."""
     test_patients: tuple[str, ...] = ()
     """Patterns (regular expressions) of whole identifiers that are no people: `TEST.*`. Never of names: a family may
     be called Test."""
@@ -170,7 +173,9 @@ class Site:
         self._by_key = {sender.key: sender for sender in reversed(file.sender)}
         self._by_name = {sender.name: sender for sender in reversed(file.sender)}
         self._tests = [re.compile(pattern) for pattern in file.identifier.test_patients]
-        self._zones = {sender.key: ZoneInfo(sender.zone or file.zone) for sender in file.sender}
+        self._zones = {
+            key: ZoneInfo(sender.zone or file.zone) for sender in file.sender for key in (sender.name, sender.key)
+        }
         self._laboratories = {laboratory.name: laboratory for laboratory in file.laboratory}
         self._codes = CodeBook(file.code, file.ignore, by_id=version == "default")
         self._authorities = frozenset(file.identifier.authorities)
@@ -212,7 +217,7 @@ class Site:
         return self._by_key.get(source.sender) or self._by_name.get(source.sender)
 
     def zone_of(self, sender: str) -> ZoneInfo:
-        """For times that `sender` sends without an offset."""
+        """For times that `sender` (MSH-3|MSH-4, or a name) sends without an offset."""
         return self._zones.get(sender, self.zone)
 
     def read_code(self, laboratory: str, codings: tuple[Coding, ...]) -> Read:
