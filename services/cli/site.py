@@ -6,6 +6,7 @@ import click
 
 from services.cli.site_apply import apply
 from services.cli.site_check import check
+from services.cli.site_learn import learn
 from services.cli.site_show import show
 
 
@@ -14,5 +15,5 @@ def command() -> None:
     """Check the hospital's site file, learn what is missing in it, put another one in force. Its keys: docs/site.md."""
 
 
-for part in (check, apply, show):
+for part in (check, learn, apply, show):
     command.add_command(part)

@@ -237,3 +237,17 @@ def test_imported_history_that_is_read_now_calls_nobody(database: str, hospital:
     done("apply", site_file(tmp_path, MENDED), *BY)
     assert [row[0] for row in alerts(database) if row[0] == "REN_AKI"] == ["REN_AKI"]
     assert told(database) == []
+
+
+def test_what_is_held_is_learned_from_and_nothing_of_a_patient_is_shown(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    hospital.take(local(1, {"KREA": ("90", "umol/L"), "KALCIJ": ("2.3", "MM")}), local(2, {"KREA": ("80", "umol/L")}))
+    said = done("learn", "--from-quarantine")
+    assert "LAB1 KREA name of KREA: 2 results, units umol/L (2), numbers 80 to 90" in said
+    assert '# analyte = "creat"' in said
+    assert "LAB1, ca in MM: 1 results" in said
+    assert "KALCIJ" not in said, "it is mapped already"
+    assert "Made-up" not in said
+    assert run("learn").exit_code == 2
+    assert run("learn", site_file(tmp_path, "made up", "empty.txt")).exit_code == 1
