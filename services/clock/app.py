@@ -17,6 +17,7 @@ from services.clock.silence import Silence
 from services.clock.timers import Action, Timers
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.bringing_up import BringUp
+from services.ledger.going_live import LIVE_PAGE
 from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
@@ -34,7 +35,9 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     silence = Silence(open_lapses(settings), clock, every=own.poll, partitions=lambda: heartbeats.partitions)
     nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic=PATIENT_EVENTS, topic_id="")
     ledger = open_ledger(settings, nowhere)
-    actions: dict[str, Action] = {FUTURE_COLLECTION: ledger.retaker(), SPECIMEN_HOLD: ledger.releaser()}
+    actions: dict[str, Action] = {
+        FUTURE_COLLECTION: ledger.retaker(), SPECIMEN_HOLD: ledger.releaser(), LIVE_PAGE: ledger.pager(),
+    }  # fmt: skip
     timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
     site = CatchingUp(settings.database, BringUp(ledger.remapper()), every=own.rules, what="site")

@@ -23,7 +23,7 @@ from services.ledger.catching_up import CatchUp
 from services.ledger.done import Done, add
 from services.ledger.errors import AliasesChanged, OffsetsWentBack, OutOfStep, PackUnusable, Unavailable
 from services.ledger.evaluating import Rules
-from services.ledger.going_live import Switch
+from services.ledger.going_live import Pager, Switch
 from services.ledger.incoming import Incoming, read
 from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
@@ -108,7 +108,11 @@ class Ledger:
 
     def switch(self) -> Switch:
         """The same for who makes a feed live or silent."""
-        return Switch(self._site, copy.copy(self._teller), self._journal, self._rules)
+        return Switch(self._zone, self._rules)
+
+    def pager(self) -> Pager:
+        """The same for the timer of what was urgent when its feed went live."""
+        return Pager(self._zone, self._teller, self._journal, self._rules)
 
     def catch_up(self) -> CatchUp:
         """The same for persons who were last judged by other rules than are in force."""

@@ -10,32 +10,37 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg import AsyncConnection
 
 from alerts.severity import Severity
+from schemas.identity import stable_id
 from services.ledger import governing, patients, stored, timers
 from services.ledger.applying import Work
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
 from services.ledger.record import Outcome
+from services.ledger.stored import StoredAlert
 from services.ledger.telling import Cause, Teller
-from services.ledger.writes import Writes
-from services.mapping.site import Site
+from services.ledger.writes import TIMER, Writes
 from services.shared.feeds import ALONE, State
 
 FRESH = timedelta(hours=24)
 LISTED = 40
 """Lines of the list; the rest is counted and stands on the page."""
+LIVE_PAGE = "feed_live"
+"""Kind of the timer."""
+_SENT: LiteralString = "SELECT sent_id FROM patient WHERE id = %s"
 _SET: LiteralString = """
 UPDATE feed SET state = %(state)s, live_from = CASE WHEN %(state)s = 'live' THEN clock_timestamp() END,
     who = %(who)s, second = %(second)s, changed_at = clock_timestamp()
 WHERE name = %(name)s AND state <> %(state)s RETURNING live_from
 """
 _OPEN: LiteralString = """
-SELECT a.alert_id::text, p.sent_id, a.rule, a.level, a.severity, a.code, p.ward, a.sampled_at, a.family
+SELECT a.alert_id::text, p.id, a.rule, a.level, a.severity, a.code, p.ward, a.sampled_at, a.family
 FROM alert AS a LEFT JOIN patient_alias AS l ON l.retired_id = a.patient_id
 JOIN patient AS p ON p.id = COALESCE(l.root_id, a.patient_id)
 WHERE a.feed = %s AND a.condition = 'active' AND a.response <> 'closed' AND a.severity <> 'INFO'
@@ -53,7 +58,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     """An alert of the feed that nobody was told of."""
 
     alert_id: str
-    patient: str
+    root: int
     rule: str
     level: str
     severity: str
@@ -82,10 +87,10 @@ class NoSuchTurn(LookupError):
 
 
 class Switch:
-    """Turns feeds, with the rules, site and channels of the installation."""
+    """Turns feeds; who is paged is the clock's, which knows the installation's channels."""
 
-    def __init__(self, site: Site, teller: Teller, journal: Journal, rules: Rules) -> None:
-        self._site, self._teller, self._journal, self._rules = site, teller, journal, rules
+    def __init__(self, zone: ZoneInfo, rules: Rules) -> None:
+        self._zone, self._rules = zone, rules
 
     async def turn(self, conn: AsyncConnection[Any], name: str, state: State, people: tuple[str, str]) -> Turned:
         """In the caller's transaction. NoSuchTurn; DeadlockDetected: nothing was done, try again."""
@@ -97,44 +102,26 @@ class Switch:
         return Turned(live_from=None) if state == "silent" else await self._begin(conn, name, row[0])
 
     async def _begin(self, conn: AsyncConnection[Any], name: str, at: datetime) -> Turned:
-        self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
+        self._rules, standing = await governing.in_force(conn, self._rules)
         found = await open_of(conn, name)
         urgent = [one for one in found if one.severity == "CRITICAL" and at - one.sampled_at < FRESH]
-        paged = await self._page(conn, urgent, at) if urgent else 0
+        await TIMER.run(conn, [_timer(one, at) for one in urgent])
         if found:
-            await report(conn, [self._list(name, at, found)])
+            await report(conn, [self._list(name, at, found, standing.status)])
         await self._count_anew(conn, name, at)
-        return Turned(live_from=at, listed=len(found), paged=paged)
-
-    async def _page(self, conn: AsyncConnection[Any], urgent: Sequence[Open], at: datetime) -> int:
-        locked = await patients.lock(conn, {one.patient for one in urgent})
-        await governing.keep(conn, self._rules)
-        persons = await stored.read(conn, locked.rows, locked.members, self._site.zone)
-        work = Work(
-            locked=locked, persons=persons, rules=self._rules, teller=self._teller, zone=self._site.zone,
-            writes=Writes(), outcome=Outcome(),
-        )  # fmt: skip
-        cause = Cause(event_id=None, received_at=at)
-        for one in urgent:
-            person = persons[locked.root(one.patient)]
-            alert = person.alerts.get(one.alert_id)
-            if alert is not None and alert.state.severity is Severity.CRITICAL and alert.condition == "active":
-                self._teller.tell_live(person, alert, cause, work.writes, self._rules)
-                work.touch(person)
-        await work.writes.flush(conn, self._journal)
-        return len({row[1] for row in work.writes.deliveries})
+        return Turned(live_from=at, listed=len(found), paged=len(urgent))
 
     async def _count_anew(self, conn: AsyncConnection[Any], name: str, at: datetime) -> None:
         """A timer that is due now for everybody with a late test: it is not late any more."""
         rows = await (await conn.execute(_LATE, (name,))).fetchall()
         await timers.write(conn, {root: at for (root,) in rows})
 
-    def _list(self, name: str, at: datetime, found: Sequence[Open]) -> Technical:
+    def _list(self, name: str, at: datetime, found: Sequence[Open], status: str) -> Technical:
         counts = Counter(one.severity for one in found)
         many = ", ".join(f"{counts[severity]} {severity}" for severity in counts)
         lines = "; ".join(one.said for one in found[:LISTED])
         rest = len(found) - LISTED
-        since = f"{at.astimezone(self._site.zone):%d.%m.%Y %H:%M}"
+        since = f"{at.astimezone(self._zone):%d.%m.%Y %H:%M}"
         english = (
             f"{name} is live since {since}. Open at that moment, told here once and not one by one: {many}. "
             f"Read them today: {lines}" + (f"; and {rest} more" if rest > 0 else "")
@@ -146,8 +133,46 @@ class Switch:
         return Technical(
             key=f"feed_live:{name}:{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", kind="feed_live", audience="clinical",
             severity=found[0].severity, link="/alerts?state=unacknowledged", detail=english, detail_sl=slovene,
-            rule_pack_status=self._teller.standing.status,
+            rule_pack_status=status,
         )  # fmt: skip
+
+
+class Pager:
+    """The action of the timer of an alert that was urgent and fresh when its feed went live."""
+
+    def __init__(self, zone: ZoneInfo, teller: Teller, journal: Journal, rules: Rules) -> None:
+        self._zone, self._teller, self._journal, self._rules = zone, teller, journal, rules
+
+    async def __call__(
+        self, conn: AsyncConnection[Any], patient_id: int | None, due_at: datetime, body: dict[str, Any]
+    ) -> None:
+        """Page it unless it ended or was told since. A LedgerError leaves everything as it was: try again."""
+        row = await (await conn.execute(_SENT, (patient_id,))).fetchone()
+        if row is None:
+            raise LookupError(f"a timer of kind {LIVE_PAGE} names patient record {patient_id}: unknown")
+        locked = await patients.lock(conn, [row[0]])
+        self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
+        await governing.keep(conn, self._rules)
+        work = Work(
+            locked=locked, persons=await stored.read(conn, locked.rows, locked.members, self._zone),
+            rules=self._rules, teller=self._teller, zone=self._zone, writes=Writes(), outcome=Outcome(),
+        )  # fmt: skip
+        for person in work.persons.values():
+            alert = person.alerts.get(str(body["alert_id"]))
+            if alert is not None and _still(alert):
+                cause = Cause(event_id=None, received_at=due_at)
+                self._teller.tell_live(person, alert, cause, work.writes, self._rules)
+                work.touch(person)
+        await work.writes.flush(conn, self._journal)
+
+
+def _still(alert: StoredAlert) -> bool:
+    return alert.condition == "active" and alert.state.severity is Severity.CRITICAL and alert.told_at is None
+
+
+def _timer(one: Open, at: datetime) -> tuple[Any, ...]:
+    identity = stable_id("timer", LIVE_PAGE, one.alert_id, at.isoformat())
+    return (identity, LIVE_PAGE, one.root, at, msgspec.json.encode({"alert_id": one.alert_id}).decode())
 
 
 async def open_of(conn: AsyncConnection[Any], feed: str) -> list[Open]:

@@ -22,6 +22,7 @@ from services.ledger import patients, stored
 from services.ledger.comparing import encode
 from services.ledger.describing import Held, line
 from services.ledger.stored import Stored
+from services.shared import feeds
 
 CHUNK = 100
 _ROOTS: LiteralString = """
@@ -54,7 +55,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 async def persons(conn: AsyncConnection[Any], zone: ZoneInfo) -> AsyncIterator[Stored]:
     """Every person, a chunk at a time."""
-    last = 0
+    last, live_from = 0, feeds.begun(await feeds.read(conn))
     while roots := [i for (i,) in await (await conn.execute(_ROOTS, (last, CHUNK))).fetchall()]:
         cursor = await conn.execute(_ROWS, (roots,))
         names = [column.name for column in cursor.description or ()]
@@ -64,6 +65,7 @@ async def persons(conn: AsyncConnection[Any], zone: ZoneInfo) -> AsyncIterator[S
         members = await patients.groups(conn, roots)
         found = await stored.read(conn, {row.id: row for row in rows}, members, zone)
         for root in roots:
+            found[root].live_from = live_from
             yield found[root]
         last = roots[-1]
 
@@ -85,8 +87,9 @@ async def lines(conn: AsyncConnection[Any], zone: ZoneInfo, pack: Pack, *, now: 
 def view(person: Stored, pack: Pack, now: datetime | None = None) -> View:
     """What the rules read of a stored person."""
     return View(
-        patient=person.patient, series=person.series, context=person.context, pack=pack, as_of=now or person.as_of
-    )
+        patient=person.patient, series=person.series, context=person.context, pack=pack, as_of=now or person.as_of,
+        live_from=person.live_from,
+    )  # fmt: skip
 
 
 def nobody(pack: Pack, now: datetime | None = None) -> View:

@@ -110,6 +110,8 @@ class Stored(msgspec.Struct, kw_only=True):
     """When the passing of time alone changes the alerts next, as the rules said last."""
     timer: datetime | None = None
     """When the stored timer fires that lets it pass; None without one."""
+    live_from: Mapping[str, datetime] = {}
+    """Per live feed, where somebody is judged outside of the ledger's transactions (`services.ledger.replaying`)."""
     candidates: tuple[Candidate, ...] | None = None
     """Findings that ask for enrolment, as last stored; None when not known."""
     disease: Disease | None = None

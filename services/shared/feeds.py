@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 
 import msgspec
+from psycopg import AsyncConnection
 
 State = Literal["silent", "live"]
 Stop = Literal["", "feed_silent", "before_live"]
@@ -50,3 +51,9 @@ def stop(feeds: Iterable[Feed], feed: str, sampled_at: datetime, family: str) ->
 def begun(feeds: Iterable[Feed]) -> Mapping[str, datetime]:
     """From when on late tests of each live feed count."""
     return {one.name: one.live_from for one in feeds if one.state == "live" and one.live_from is not None}
+
+
+async def read(conn: AsyncConnection[Any]) -> tuple[Feed, ...]:
+    """All of them, by name."""
+    rows = await (await conn.execute("SELECT name, state, live_from FROM feed ORDER BY name")).fetchall()
+    return tuple(Feed(name=name, state=state, live_from=live_from) for name, state, live_from in rows)

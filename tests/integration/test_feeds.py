@@ -10,11 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from alerts.thresholds import default_pack
 from schemas.patient_event import ContextEntry, LabReport, Refused
+from services.clock.timers import Timers
+from services.ledger import replaying
 from services.ledger.batch import Ledger
-from services.ledger.going_live import NoSuchTurn, Switch, Turned
+from services.ledger.going_live import LIVE_PAGE, NoSuchTurn, Turned
 from services.ledger.opening import open_ledger
+from services.mapping.site import DEFAULT_SITE
 from services.shared import database as databases
+from services.shared.clock import SystemClock
 from tests.real import events
 from tests.real.ledgers import ask, lapses, one, settings, stream
 
@@ -50,9 +55,12 @@ class Feed:
             self._next += 1
 
     async def turn(self, state: str) -> Turned:
-        switch: Switch = self.store.switch()
         async with await databases.connect_writer(self.database, "test") as conn, conn.transaction():
-            return await switch.turn(conn, "lab", state, PEOPLE)  # type: ignore[arg-type]
+            done = await self.store.switch().turn(conn, "lab", state, PEOPLE)  # type: ignore[arg-type]
+        timers = Timers(self.database, SystemClock(), every=1, actions={LIVE_PAGE: self.store.pager()})
+        assert await timers.fire() == done.paged
+        await timers.close()
+        return done
 
 
 def potassium(number: int | str, value: str, hours: float = 0, **more: Any) -> LabReport:
@@ -246,3 +254,6 @@ async def test_late_tests_count_from_the_day_a_feed_went_live(database: str, tmp
     assert timedelta(days=70) < next_due[0] - live_from < timedelta(days=110)
     assert queued(database) == []
     await feed.store.close()
+    async with await databases.connect_writer(database, "test") as conn, conn.transaction():
+        found = [one async for one in replaying.differences(conn, DEFAULT_SITE.zone, default_pack())]
+    assert found == [], "derived anew they are the same"
