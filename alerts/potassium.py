@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from alerts.condition import Quantity
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, TRUE, Interval, Truth
+from alerts.result import Result
 from alerts.rule import View
 from alerts.samples import quantity
 from alerts.series import Point
@@ -39,10 +40,10 @@ def specimen_of(view: View, point: Point) -> Specimen:
     index = _index(view, point)
     if index is None:
         return Specimen(haemolysed=marked(point))
-    interval = index.interval
+    interval = index.interval or Interval(Decimal(0), None)
     haemolysed = _comment(view, interval)
-    withheld = _test(interval, view.pack.limit("haemolysis.withhold")) is Truth.TRUE
-    return Specimen(haemolysed=haemolysed, withheld=withheld, index=interval.exact, results=(index.result.result_id,))
+    withheld = _test(interval, view.pack.limit("haemolysis.withhold")) is TRUE
+    return Specimen(haemolysed=haemolysed, withheld=withheld, index=interval.exact, results=(index.result_id,))
 
 
 def _test(interval: Interval, limit: Limit) -> Truth:
@@ -71,24 +72,38 @@ def use_of(state: Specimen, *, high: bool, low: bool) -> Use:
 
 def haemolysed_at(view: View, point: Point) -> bool:
     """By an index of the same time, else by flag or comment: what is known at the draw itself."""
-    index = view.series.at("hi", point.at)
-    return marked(point) if index is None else _comment(view, index.interval)
+    index = _at_the_draw(view, point)
+    return marked(point) if index is None or index.interval is None else _comment(view, index.interval)
 
 
 def _comment(view: View, interval: Interval) -> bool:
-    return _test(interval, view.pack.limit("haemolysis.comment")) is not Truth.FALSE
+    return _test(interval, view.pack.limit("haemolysis.comment")) is not FALSE
 
 
-def _index(view: View, point: Point) -> Point | None:
-    same_time = view.series.at("hi", point.at)
-    if same_time is not None:
-        return same_time
-    specimen = point.result.specimen
-    found = (p for p in view.series.points("hi") if specimen and p.result.specimen == specimen)
-    return next(found, None)
+def _index(view: View, point: Point) -> Result | None:
+    """Of the same time, else of the same specimen whenever it was measured; never of another tube of the draw."""
+    found, specimen = _at_the_draw(view, point), point.result.specimen
+    if found is not None or not specimen:
+        return found
+    of_all = (result for p in view.series.points("hi") for result in (p.result, *p.others))
+    return next((result for result in of_all if result.specimen == specimen), None)
+
+
+def _at_the_draw(view: View, point: Point) -> Result | None:
+    """The index of the same time: of the same specimen before one that names none, never of another one."""
+    drawn = view.series.at("hi", point.at)
+    if drawn is None:
+        return None
+    specimen, measured = point.result.specimen, [r for r in (drawn.result, *drawn.others) if r.interval is not None]
+    if not specimen:
+        return drawn.result
+    named = {r.specimen: r for r in reversed(measured)}
+    return named.get(specimen) or named.get("")
 
 
 def marked(point: Point) -> bool:
     """A flag or a comment says haemolysed, and does not deny it."""
+    if not (point.flags or point.result.flags or point.result.comments):
+        return False
     said = " ".join((*point.result.flags, *point.flags, *point.result.comments)).casefold()
     return _HAEMOLYSED.search(said) is not None

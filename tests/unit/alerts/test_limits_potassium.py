@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.potassium import specimen_of
+from alerts.potassium import haemolysed_at, specimen_of
 from alerts.rules import k_high, k_repeat, ren_aki
 from tests.builders import alerts_of, judge, points, result, view
 from tests.unit.alerts.test_open_questions import ADULT
@@ -19,6 +19,25 @@ def test_an_index_of_another_time_counts_only_for_its_own_specimen(specimen: str
 def test_an_index_of_the_same_time_goes_before_one_of_the_specimen() -> None:
     seen = view(points("k", "0:6.2", specimen="S1"), points("hi", "0:0.1"), points("hi", "1:2.0", specimen="S1"))
     assert not specimen_of(seen, seen.series.points("k")[0]).haemolysed
+
+
+@pytest.mark.parametrize(
+    ("indices", "haemolysed"),
+    [
+        ({"S2": "2.0"}, False), ({"S1": "0.1", "S2": "2.0"}, False), ({"S1": "2.0", "S2": "0.1"}, True), ({"": "2.0"}, True),
+        ({"": "0.1", "S2": "2.0"}, False),
+    ],
+)  # fmt: skip
+def test_the_index_of_another_tube_of_the_draw_says_nothing_of_this_one(
+    indices: dict[str, str], haemolysed: bool
+) -> None:
+    measured = [result("hi", value, specimen=name, slot=f"hi {name}") for name, value in indices.items()]
+    seen = view(points("k", "0:6.9", specimen="S1"), measured)
+    (point,) = seen.series.points("k")
+    assert specimen_of(seen, point).haemolysed is haemolysed
+    assert haemolysed_at(seen, point) is haemolysed
+    told = judge(k_high.RULE, points("k", "0:6.9", specimen="S1"), measured).alerts
+    assert [alert.rule for alert in told] == ([] if haemolysed else ["K_HIGH"])
 
 
 @pytest.mark.parametrize(("value", "unusable"), [("5.9", False), ("6.1", True)])
