@@ -18,6 +18,7 @@ from services.ledger.errors import OutOfStep
 from services.ledger.feeds import Tallies
 from services.ledger.journal import Entry, Journal
 from services.ledger.operations import Technical, report
+from services.ledger.settling import ignored_now, pages_over
 from services.ledger.stored import StoredAlert
 from services.shared.topics import ALERTS
 
@@ -114,13 +115,14 @@ DEAD_LETTER = Bulk("dead_letter", {
 _ARRIVED: LiteralString = """
 UPDATE quarantine AS q SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
 FROM unnest(%s::text[], %s::timestamptz[]) AS n(slot, received_at)
-WHERE q.closed_at IS NULL AND q.slot = n.slot AND q.received_at <= n.received_at
+WHERE q.closed_at IS NULL AND q.slot = n.slot AND q.received_at <= n.received_at RETURNING q.id::text
 """
 _ANSWERED: LiteralString = """
 UPDATE quarantine AS q SET closed_at = clock_timestamp(), closed_by = 'arrived acceptable'
 WHERE q.id = ANY(%s::text[]::uuid[]) AND q.closed_at IS NULL AND EXISTS (
     SELECT FROM result AS r
     WHERE r.patient_id = q.patient_id AND r.slot = nullif(q.slot, '')::uuid AND r.received_at >= q.received_at)
+RETURNING q.id::text
 """
 _PATIENTS: LiteralString = """
 UPDATE patient AS p SET series_version = n.version, as_of = greatest(p.as_of, n.as_of),
@@ -232,12 +234,17 @@ class Writes(msgspec.Struct, kw_only=True):
     async def _write_quarantine(self, conn: AsyncConnection[Any]) -> None:
         """Items are closed by an acceptable result of their slot that was received later, whichever is stored first."""
         await QUARANTINE.run(conn, self.quarantine)
+        closed: list[Row] = []
         if self.results:
             columns = [row[SLOT] for row in self.results], [row[RECEIVED_AT] for row in self.results]
-            await conn.execute(_ARRIVED, columns)
+            closed += await (await conn.execute(_ARRIVED, columns)).fetchall()
         placed = [row[0] for row in self.quarantine if row[QUARANTINE_SLOT]]
         if placed:
-            await conn.execute(_ANSWERED, (placed,))
+            closed += await (await conn.execute(_ANSWERED, (placed,))).fetchall()
+        if closed:
+            await pages_over(conn, [item for (item,) in closed])
+        if self.quarantine:
+            await ignored_now(conn, [row[0] for row in self.quarantine])
 
     async def _list(self, conn: AsyncConnection[Any]) -> None:
         if self.candidates:
