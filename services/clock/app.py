@@ -21,6 +21,8 @@ from services.ledger.going_live import LIVE_PAGE
 from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_lapses, open_ledger
 from services.ledger.record import StreamName
+from services.ledger.stewarding import RELEASE
+from services.ledger.unverified import UNVERIFIED
 from services.shared import log, metrics
 from services.shared.clock import SystemClock
 from services.shared.probes import Probes
@@ -37,6 +39,7 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     ledger = open_ledger(settings, nowhere)
     actions: dict[str, Action] = {
         FUTURE_COLLECTION: ledger.retaker(), SPECIMEN_HOLD: ledger.releaser(), LIVE_PAGE: ledger.pager(),
+        RELEASE: ledger.readmitter(), UNVERIFIED: ledger.unverified(),
     }  # fmt: skip
     timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)

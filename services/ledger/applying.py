@@ -14,7 +14,7 @@ from alerts.series import Series
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context, holding, lateness, querying, watching
+from services.ledger import context, holding, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -287,6 +287,8 @@ class Work(msgspec.Struct, kw_only=True):
         record = self.locked.by_sent[event.patient.id]
         self.writes.quarantine += quarantine_rows(incoming, event, record)
         self.writes.timers += timer_rows(incoming, event, record)
+        if not incoming.test:
+            self.writes.timers += unverified.timer_rows(incoming, event, record, steward=self.teller.steward)
         self.writes.technical += querying.pages(event, incoming.mapped.quarantined if incoming.mapped else (), record)
 
     def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
@@ -382,7 +384,7 @@ def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[
     ]  # fmt: skip
 
 
-def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome) -> None:
+def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome, *, steward: bool) -> None:
     """A report that names no patient: the message is kept, every result waits for the steward."""
     event = incoming.event
     if not isinstance(event, LabReport) or incoming.mapped is None:
@@ -393,6 +395,7 @@ def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome) -> None:
     writes.quarantine += quarantine_rows(incoming, event, None)
     if not incoming.test:
         writes.technical += querying.pages(event, incoming.mapped.quarantined, None)
+        writes.timers += unverified.timer_rows(incoming, event, None, steward=steward)
     outcome.events += 1
     outcome.received.append(incoming.received_at)
     outcome.quarantined += total

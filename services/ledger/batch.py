@@ -29,6 +29,7 @@ from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
 from services.ledger.pace import Pace
 from services.ledger.patients import Locked
+from services.ledger.readmitting import Readmitter
 from services.ledger.record import Outcome, Record, StreamName
 from services.ledger.releasing import Releaser
 from services.ledger.remapping import Remapper
@@ -36,6 +37,7 @@ from services.ledger.retaking import Retaker
 from services.ledger.runs import heartbeats, in_runs, next_offsets
 from services.ledger.stored import Stored
 from services.ledger.telling import Teller
+from services.ledger.unverified import Unverified
 from services.ledger.writes import REFUSED, Writes
 from services.mapping.site import Site
 
@@ -101,6 +103,14 @@ class Ledger:
     def remapper(self) -> Remapper:
         """The same for stored reports that are taken again: a release from quarantine, another site file."""
         return Remapper(self._site, copy.copy(self._teller), self._journal, self._rules)
+
+    def readmitter(self) -> Readmitter:
+        """The same for the timer of a release from quarantine."""
+        return Readmitter(self.remapper())
+
+    def unverified(self) -> Unverified:
+        """The same for the timer of held values that look critical and nobody took care of."""
+        return Unverified(self._site, copy.copy(self._teller), self._rules)
 
     def releaser(self) -> Releaser:
         """The same for the timer of alerts that wait because their specimen is in doubt."""
@@ -290,7 +300,7 @@ class Ledger:
         done.outcome.repeated += len(known)
         for event_id, item in found.items():
             if event_id not in known:
-                keep_nobody(item, writes, done.outcome)
+                keep_nobody(item, writes, done.outcome, steward=self._teller.steward)
 
     async def _take(self, conn: AsyncConnection[Any], events: list[Incoming], writes: Writes, done: Done) -> None:
         first = events[0].event

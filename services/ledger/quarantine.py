@@ -27,11 +27,12 @@ _WHERE: LiteralString = """
 AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
 AND (%(laboratory)s::text IS NULL OR q.laboratory = %(laboratory)s)
 AND (%(code)s::text IS NULL OR q.code = %(code)s) AND (%(unit)s::text IS NULL OR q.unit = %(unit)s)
+AND (%(event)s::uuid IS NULL OR q.event_id = %(event)s)
 AND (%(looks)s = '' OR q.would_be = %(looks)s) AND (%(assigned)s = '' OR q.assigned_to = %(assigned)s)
 """
 _GROUPS: LiteralString = (
     """
-SELECT q.reason, q.laboratory, q.code, q.unit, max(q.display) AS display, max(q.analyte) AS analyte,
+SELECT * FROM (SELECT q.reason, q.laboratory, q.code, q.unit, max(q.display) AS display, max(q.analyte) AS analyte,
     count(*) AS count, count(DISTINCT q.patient_id) AS patients, min(q.received_at) AS first_at,
     max(q.received_at) AS last_at, count(*) FILTER (WHERE q.would_be = 'CRITICAL') AS critical,
     count(*) FILTER (WHERE q.would_be = 'HIGH') AS high, count(*) FILTER (WHERE q.assigned_to <> '') AS assigned,
@@ -39,8 +40,8 @@ SELECT q.reason, q.laboratory, q.code, q.unit, max(q.display) AS display, max(q.
 FROM quarantine AS q WHERE """
     + _WHERE
     + """
-GROUP BY q.reason, q.laboratory, q.code, q.unit
-ORDER BY critical = 0, high = 0, count DESC, last_at DESC, q.reason, q.laboratory, q.code, q.unit
+GROUP BY q.reason, q.laboratory, q.code, q.unit) AS g
+ORDER BY g.critical = 0, g.high = 0, g.count DESC, g.last_at DESC, g.reason, g.laboratory, g.code, g.unit
 OFFSET %(offset)s LIMIT %(limit)s
 """
 )
@@ -91,6 +92,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     laboratory: str | None = None
     code: str | None = None
     unit: str | None = None
+    event: UUID | None = None
+    """Of one source message."""
     looks: Looks = ""
     assigned: str = ""
 

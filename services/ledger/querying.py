@@ -59,7 +59,8 @@ def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> 
     return [
         Technical(
             key=f"{PAGE}:{event.event_id}", kind=PAGE, severity=worst.would_be, patient_id=record, detail=detail,
-            feed=f"{PAGE}:{worst.laboratory or event.source.sender}:{worst.reason}",
+            feed=f"{PAGE}:{worst.laboratory or event.source.sender}:{worst.reason}", audience="steward",
+            link=f"/quarantine/items?event={event.event_id}",
         )
     ]  # fmt: skip
 
@@ -76,7 +77,17 @@ def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]
                 f"ask for dilution and a repeat. Event {result.source.event_id}."
             )
             key = f"antigen_excess:{result.result_id}"
-            found.append(Technical(key=key, kind=KIND, severity="HIGH", patient_id=root, detail=detail))
+            found.append(
+                Technical(
+                    key=key,
+                    kind=KIND,
+                    severity="HIGH",
+                    patient_id=root,
+                    detail=detail,
+                    audience="steward",
+                    link="/quarantine",
+                )
+            )
     return found
 
 
@@ -99,5 +110,6 @@ def _technical(flag: str, result: Result, root: int) -> Technical:
     laboratory = result.laboratory or "a laboratory without a name"
     return Technical(
         key=f"{flag}:{result.laboratory}:{result.analyte}", kind=KIND, severity="MEDIUM", patient_id=root,
+        audience="steward", link="/quarantine",
         detail=f"{flag}: {laboratory} {_ASKED[flag]} Analyte {result.analyte}, event {result.source.event_id}.",
     )  # fmt: skip

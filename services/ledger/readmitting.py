@@ -15,7 +15,8 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.ledger.remapping import Remapper, Taken
-from services.ledger.stewarding import pages_over, written
+from services.ledger.settling import pages_over
+from services.ledger.stewarding import written
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

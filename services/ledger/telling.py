@@ -52,6 +52,8 @@ class Teller:
     ) -> None:
         clinical = [channel for channel in channels if channel.clinical]
         self._channels: Recipients = tuple(sorted((channel.name, channel.recipient) for channel in clinical))
+        self.steward = any(channel.role == "steward" for channel in channels)
+        """A data steward counts as on duty: held values that look critical wait a while for one."""
         self._test = frozenset(channel.name for channel in channels if channel.test)
         self.standing: Standing = DRAFT
         """Of the rules in force; the ledger sets it anew in each transaction."""

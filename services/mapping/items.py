@@ -81,7 +81,9 @@ class Placer:
         read = self._site.read_code(sent.laboratory, sent.code)
         row = read.analyte
         if row is None:
-            return self._unread(sent, read.reason, read.detail, ignored=read.ignored)
+            unread = self._unread(sent, read.reason, read.detail, ignored=read.ignored)
+            key = _order_key(sent) if sent.code else ""
+            return unread._replace(slot=self._slot(sent, key)) if key and isinstance(unread, Refusal) else unread
         status = STATUSES.get(sent.status)
         if status is None:
             return Refusal("unknown_status", f"status {sent.status!r} is not in HL7 table 0085 or FHIR", row)
