@@ -13,7 +13,7 @@ from typing import Literal, cast
 import msgspec
 
 from alerts.condition import Quantity
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth
 from alerts.rule import View
 from alerts.samples import hours
 from alerts.series import Point
@@ -102,7 +102,7 @@ def payne(view: View, total: Point, *, preliminary: bool = False) -> Reading | N
 
 
 def _payne(view: View, total: Point, albumin: Point | None) -> Reading | None:
-    if albumin is None or _albumin_range(view.pack, albumin) is not Truth.TRUE:
+    if albumin is None or _albumin_range(view.pack, albumin) is not TRUE:
         return None
     shift = _shift(view.pack, albumin.interval.low)
     apart = () if _one_draw(total, albumin) else ("albumin_not_same_draw",)
@@ -135,6 +135,8 @@ def possible_adjustments(pack: Pack, total: Interval) -> Interval:
 
 def moved(interval: Interval, by: Decimal) -> Interval:
     """The interval shifted by an exact number."""
+    if interval.low is interval.high:  # one number stays one
+        return Interval(number := interval.low + by, number, interval.low_closed, interval.high_closed)
     high = None if interval.high is None else interval.high + by
     return Interval(interval.low + by, high, interval.low_closed, interval.high_closed)
 
@@ -149,18 +151,18 @@ def _readings(view: View, total: Point | None, adjusted: Point | None, albumin: 
 
 
 def _why_total(view: View, albumin: Point | None) -> tuple[str, ...]:
-    if albumin is None or _albumin_range(view.pack, albumin) is Truth.INDETERMINATE:
+    if albumin is None or _albumin_range(view.pack, albumin) is INDETERMINATE:
         return ("albumin_missing",)
-    return ("albumin_out_of_range",) if _albumin_range(view.pack, albumin) is Truth.FALSE else ()
+    return ("albumin_out_of_range",) if _albumin_range(view.pack, albumin) is FALSE else ()
 
 
 def _albumin_range(pack: Pack, albumin: Point) -> Truth:
     """TRUE: may be adjusted for (20 to 50, exact); FALSE: certainly outside; INDETERMINATE: censored across a limit."""
     low, high = pack.limit("calcium.albumin_lowest"), pack.limit("calcium.albumin_highest")
     tests = (albumin.interval.test(low.operator, low.value), albumin.interval.test(high.operator, high.value))
-    if Truth.FALSE in tests:
-        return Truth.FALSE
-    return Truth.TRUE if albumin.interval.exact is not None else Truth.INDETERMINATE
+    if FALSE in tests:
+        return FALSE
+    return TRUE if albumin.interval.exact is not None else INDETERMINATE
 
 
 def _shift(pack: Pack, albumin: Decimal) -> Decimal:

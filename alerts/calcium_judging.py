@@ -11,9 +11,10 @@ from datetime import datetime
 import msgspec
 
 from alerts.calcium_basis import Reading, Sample, earlier, possible_adjustments, sample_at
+from alerts.calm import not_met
 from alerts.completing import span_hours
 from alerts.condition import Node, all_of, any_of, compare, fact
-from alerts.logic import Truth, all_true
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, all_true
 from alerts.rule import Judgement, View
 from alerts.samples import exchanged
 from alerts.severity import Severity, worst
@@ -31,6 +32,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     ionised_grades: Callable[[View, Reading], Grades]
     ionised_normal: Callable[[View, Reading], Node]
     """TRUE: ionised calcium speaks against the alert."""
+    calm: Callable[[View, Reading], bool]
+    """Whether such a calcium certainly meets none of those conditions."""
     normal_flag: str
     clearing_limit: str
     clears_by_a_fall: bool
@@ -68,6 +71,8 @@ def settled_by_final(
 
 def judge(side: Side, view: View, sample: Sample) -> Judgement:
     """The judgement of one sample, without what only one side knows (pseudohypercalcaemia)."""
+    if _calm(side, view, sample):
+        return not_met(sample.at, sample.slot, _clears(side, view, sample))
     opinions = [_opinion(reading, side.grades(view, reading)) for reading in sample.readings]
     own = opinions[0] if opinions else None
     if sample.ionised is None:
@@ -76,24 +81,31 @@ def judge(side: Side, view: View, sample: Sample) -> Judgement:
         return _without_ionised(side, view, sample, own, opinions)
     ionised = _opinion(sample.ionised, side.ionised_grades(view, sample.ionised))
     normal = side.ionised_normal(view, sample.ionised)
-    if normal.truth is Truth.TRUE:
+    if normal.truth is TRUE:
         return _ionised_normal(side, view, sample, own, normal, opinions)
     both = [opinion for opinion in (ionised, own) if opinion]
     return _higher(side, view, sample, both, opinions)
 
 
+def _calm(side: Side, view: View, sample: Sample) -> bool:
+    """An adjusted calcium that certainly meets nothing, and no ionised one to weigh it against."""
+    if sample.ionised is not None or not sample.readings or sample.readings[0].basis == "TOTAL":
+        return False
+    return side.calm(view, sample.readings[0])
+
+
 def _opinion(reading: Reading, grades: Grades) -> _Opinion:
-    met = [severity for severity, node in grades.items() if node.truth is Truth.TRUE]
+    met = [severity for severity, node in grades.items() if node.truth is TRUE]
     node = any_of(*grades.values(), name=reading.basis.lower())
     return _Opinion(reading=reading, node=node, severity=worst(met) if met else None)
 
 
 def _without_ionised(side: Side, view: View, sample: Sample, own: _Opinion, opinions: list[_Opinion]) -> Judgement:
     """The basis decides; total calcium alone that crosses nothing leaves the question open."""
-    open_question = own.reading.basis == "TOTAL" and own.node.truth is Truth.FALSE
-    if not open_question or side.opposite(view, own.reading).truth is Truth.TRUE:
+    open_question = own.reading.basis == "TOTAL" and own.node.truth is FALSE
+    if not open_question or side.opposite(view, own.reading).truth is TRUE:
         return _judgement(side, view, sample, own, own.node, opinions)
-    node = any_of(own.node, fact("adjusted_calcium_crosses_a_limit", Truth.INDETERMINATE))
+    node = any_of(own.node, fact("adjusted_calcium_crosses_a_limit", INDETERMINATE))
     return _judgement(side, view, sample, own, node, opinions)
 
 
@@ -101,9 +113,9 @@ def _ionised_normal(
     side: Side, view: View, sample: Sample, own: _Opinion | None, normal: Node, opinions: list[_Opinion]
 ) -> Judgement:
     """Ionised calcium was asked and says no: what the other reading crosses is shown, not sent."""
-    if own is None or own.node.truth is Truth.FALSE:
+    if own is None or own.node.truth is FALSE:
         ionised = _Opinion(reading=_ionised(sample), node=normal, severity=None)
-        return _judgement(side, view, sample, ionised, all_of(fact(side.level.lower(), Truth.FALSE), normal), opinions)
+        return _judgement(side, view, sample, ionised, all_of(fact(side.level.lower(), FALSE), normal), opinions)
     info = msgspec.structs.replace(own, severity=Severity.INFO)  # so it would be, too, if it is not known well enough
     quiet = any_of(all_of(own.node, normal, name="ionised_normal"), own.node)
     found = _judgement(side, view, sample, info, quiet, opinions)
@@ -121,8 +133,8 @@ def _higher(side: Side, view: View, sample: Sample, both: list[_Opinion], opinio
 def _judgement(
     side: Side, view: View, sample: Sample, speaks: _Opinion, node: Node, opinions: list[_Opinion]
 ) -> Judgement:
-    reading, met = speaks.reading, node.truth is Truth.TRUE
-    open_question = node.truth is Truth.INDETERMINATE
+    reading, met = speaks.reading, node.truth is TRUE
+    open_question = node.truth is INDETERMINATE
     return Judgement(
         at=sample.at,
         slot=sample.slot,
@@ -160,7 +172,7 @@ def _possible(side: Side, view: View, reading: Reading) -> tuple[Severity, ...]:
         quantity = msgspec.structs.replace(reading.quantity, interval=possible_adjustments(view.pack, interval))
         reading = msgspec.structs.replace(reading, quantity=quantity)
     grades = side.grades if reading.basis != "IONISED" else side.ionised_grades
-    found = [severity for severity, node in grades(view, reading).items() if node.truth is not Truth.FALSE]
+    found = [severity for severity, node in grades(view, reading).items() if node.truth is not FALSE]
     return tuple(sorted(found, key=lambda severity: severity.rank))
 
 
@@ -170,10 +182,10 @@ def _clears(side: Side, view: View, sample: Sample) -> Truth:
     Total calcium alone may break a run but never makes one; an ionised value of another draw does not count [E].
     """
     if sample.borrowed:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     found = _within(side, view, sample)
-    fell = side.clears_by_a_fall and found is Truth.TRUE and exchanged(view, sample.at)
-    return Truth.INDETERMINATE if fell else found
+    fell = side.clears_by_a_fall and found is TRUE and exchanged(view, sample.at)
+    return INDETERMINATE if fell else found
 
 
 def _within(side: Side, view: View, sample: Sample) -> Truth:
@@ -182,8 +194,8 @@ def _within(side: Side, view: View, sample: Sample) -> Truth:
         return all_true(normal)
     reading = sample.readings[0]
     within = compare(reading.quantity, view.pack.limit(side.clearing_limit)).truth
-    if reading.basis == "TOTAL" and not normal and within is Truth.TRUE:
-        return Truth.INDETERMINATE
+    if reading.basis == "TOTAL" and not normal and within is TRUE:
+        return INDETERMINATE
     return all_true([within, *normal])
 
 

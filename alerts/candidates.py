@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from alerts.intervals import ratio
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.myeloma.flc import side_of
 from alerts.series import Point, Series
 from alerts.thresholds import Pack
@@ -55,7 +55,7 @@ def _proteins(series: Series) -> Iterator[Candidate]:
 def _measured(point: Point) -> bool:
     """Certainly above 0; a bound from above ("<1") is not."""
     result = point.result
-    return result.interval is not None and result.comparator != "<" and result.interval.test(">", _NONE) is Truth.TRUE
+    return result.interval is not None and result.comparator != "<" and result.interval.test(">", _NONE) is TRUE
 
 
 def _ratios(series: Series, pack: Pack) -> Iterator[Candidate]:

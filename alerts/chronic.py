@@ -18,7 +18,7 @@ import msgspec
 
 from alerts.condition import Node, all_of, compare, fact
 from alerts.context import Context, Fact
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval
 from alerts.rule import Judgement, View
 from alerts.samples import quantity
 from alerts.series import Point
@@ -82,14 +82,14 @@ def beside(
 
     Not `counts`: something lifts the value (a transfusion, haemolysis), so that it is no step towards the end.
     """
-    if judgement.truth is Truth.FALSE and judgement.clears is Truth.TRUE:
+    if judgement.truth is FALSE and judgement.clears is TRUE:
         return judgement
     baseline = accepted(view.context, point.result.analyte, point.at)
     of_baseline = 0 if baseline is None else _crossed(crossed(as_if(point, baseline)))
     if baseline is None or not of_baseline:
         return judgement
-    further = _crossed(crossed(point), possibly=judgement.truth is Truth.INDETERMINATE) > of_baseline
-    if judgement.truth is Truth.TRUE:
+    further = _crossed(crossed(point), possibly=judgement.truth is INDETERMINATE) > of_baseline
+    if judgement.truth is TRUE:
         return _met(view, judgement, point, baseline, direction, further=further, counts=counts)
     if further or Severity.CRITICAL in judgement.possible:
         return judgement
@@ -98,7 +98,7 @@ def beside(
 
 def _crossed(limits: Iterable[Node], *, possibly: bool = False) -> int:
     """How many of the limits are crossed; with `possibly`, how many may be."""
-    return sum(node.truth is Truth.TRUE or (possibly and node.truth is Truth.INDETERMINATE) for node in limits)
+    return sum(node.truth is TRUE or (possibly and node.truth is INDETERMINATE) for node in limits)
 
 
 def _met(
@@ -110,8 +110,8 @@ def _met(
         return _marked(judgement, baseline)
     moved = _moved(view.pack, point, baseline, direction)
     node = all_of(judgement.node, moved, name="beyond_accepted_baseline")
-    if moved.truth is not Truth.FALSE:  # only what is certainly no change is held back
-        return _marked(judgement if moved.truth is Truth.INDETERMINATE else _because(judgement, node), baseline)
+    if moved.truth is not FALSE:  # only what is certainly no change is held back
+        return _marked(judgement if moved.truth is INDETERMINATE else _because(judgement, node), baseline)
     return _no_change(judgement, node, counts=counts)
 
 
@@ -120,17 +120,17 @@ def _not_met(
 ) -> Judgement:
     """Of a sample within the rule's limits, or that may be: short of the step it is as good as the baseline."""
     moved = _moved(view.pack, point, baseline, direction)
-    if moved.truth is not Truth.FALSE:
+    if moved.truth is not FALSE:
         return judgement
     node = all_of(judgement.node, moved, name="beyond_accepted_baseline")
-    return _no_change(judgement, judgement.node if judgement.truth is Truth.FALSE else node, counts=counts)
+    return _no_change(judgement, judgement.node if judgement.truth is FALSE else node, counts=counts)
 
 
 def _no_change(judgement: Judgement, node: Node, *, counts: bool) -> Judgement:
     """Short of the step from the baseline: no alert, and a sample towards the end of an episode."""
     return msgspec.structs.replace(
-        judgement, truth=Truth.FALSE, node=node, level="", severity=None, flags=(), missing=(), possible=(), facts={},
-        clears=Truth.TRUE if counts else Truth.INDETERMINATE,
+        judgement, truth=FALSE, node=node, level="", severity=None, flags=(), missing=(), possible=(), facts={},
+        clears=TRUE if counts else INDETERMINATE,
     )  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _moved(pack: Pack, point: Point, baseline: Baseline, direction: Direction) -
     sizes = [absolute] if absolute is not None else []
     sizes += [baseline.value * percent / _HUNDRED] if percent is not None else []
     if not sizes:
-        return fact("accepted_baseline_without_a_step", Truth.INDETERMINATE)
+        return fact("accepted_baseline_without_a_step", INDETERMINATE)
     bound = baseline.value + min(sizes) if direction == "up" else baseline.value - min(sizes)
     limit = Limit(
         key=f"steps.{baseline.analyte}", value=bound, operator=">=" if direction == "up" else "<=", source=step.source

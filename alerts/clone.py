@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from alerts.intervals import ratio
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.rule import View
 from alerts.series import Point
 
@@ -49,6 +49,6 @@ def _side(view: View, kappa: Point) -> Chain | None:
         return None
     quotient = ratio(kappa.interval, other.interval)
     high, low = view.pack.limit("clone.kappa_ratio"), view.pack.limit("clone.lambda_ratio")
-    if quotient.test(high.operator, high.value) is Truth.TRUE:
+    if quotient.test(high.operator, high.value) is TRUE:
         return "kappa"
-    return "lambda" if quotient.test(low.operator, low.value) is Truth.TRUE else None
+    return "lambda" if quotient.test(low.operator, low.value) is TRUE else None

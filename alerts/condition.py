@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from alerts.logic import Interval, Operator, Truth, all_true, any_true
+from alerts.logic import FALSE, INDETERMINATE, Interval, Operator, Truth, all_true, any_true
 from alerts.thresholds import Limit
 
 
@@ -48,7 +48,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def compare(quantity: Quantity, limit: Limit, threshold: Decimal | None = None) -> Node:
     """`quantity` against the pack's limit, with its operator; `threshold` where it is relative to another number."""
     bound = limit.value if threshold is None else threshold
-    truth = quantity.interval.test(limit.operator, bound) if quantity.interval else Truth.INDETERMINATE
+    truth = quantity.interval.test(limit.operator, bound) if quantity.interval else INDETERMINATE
     return Node(
         kind="compare", truth=truth, name=quantity.name, operator=limit.operator, threshold=bound, unit=quantity.unit,
         limit=limit.key, source=limit.source, actual=quantity.interval, method=quantity.method,
@@ -72,7 +72,7 @@ def graded(limits: Iterable[Node], name: str) -> Node:
     With every grade in the tree, what would stop the alert is said of the alert and not of its grade.
     """
     ordered = list(limits)
-    return any_of(*([node for node in ordered if node.truth is not Truth.FALSE] or ordered[-1:]), name=name)
+    return any_of(*([node for node in ordered if node.truth is not FALSE] or ordered[-1:]), name=name)
 
 
 def fact(name: str, truth: Truth, results: Sequence[str] = ()) -> Node:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from alerts.condition import Node
-from alerts.logic import Interval, Operator, Truth, all_true, any_true
+from alerts.logic import TRUE, Interval, Operator, Truth, all_true, any_true
 
 
 class Without(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +22,9 @@ class Without(msgspec.Struct, frozen=True, kw_only=True):
 
 def what_would_stop(node: Node) -> list[Without]:
     """One entry per quantity that could have stopped it alone, all other numbers unchanged, in reading order."""
-    if node.truth is not Truth.TRUE:
+    if node.truth is not TRUE:
         return []
-    names = dict.fromkeys(leaf.name for leaf in leaves(node) if leaf.truth is Truth.TRUE and leaf.kind == "compare")
+    names = dict.fromkeys(leaf.name for leaf in leaves(node) if leaf.truth is TRUE and leaf.kind == "compare")
     found = (_nearest(node, name) for name in names)
     return [without for without in found if without is not None]
 
@@ -39,14 +39,12 @@ def leaves(node: Node) -> Iterable[Node]:
 
 def _nearest(node: Node, name: str) -> Without | None:
     """Among the limits of the quantity, the one closest to its actual value at which the alert would not be."""
-    met = [
-        leaf for leaf in leaves(node) if leaf.name == name and leaf.truth is Truth.TRUE and leaf.threshold is not None
-    ]
+    met = [leaf for leaf in leaves(node) if leaf.name == name and leaf.truth is TRUE and leaf.threshold is not None]
     upwards = [leaf for leaf in met if leaf.operator in (">", ">=")]
     if upwards and len(upwards) != len(met):
         return None  # both a lower and an upper limit are met: no single direction is "less"
     ordered = sorted(met, key=lambda leaf: leaf.threshold or Decimal(0), reverse=bool(upwards))
-    stopping = (leaf for leaf in ordered if _truth(node, name, _just_outside(leaf)) is not Truth.TRUE)
+    stopping = (leaf for leaf in ordered if _truth(node, name, _just_outside(leaf)) is not TRUE)
     leaf = next(stopping, None)
     if leaf is None or leaf.threshold is None:
         return None

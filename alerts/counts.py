@@ -7,9 +7,10 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.calm import misses, not_met
 from alerts.chronic import beside
 from alerts.condition import Node, compare, graded
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE, TRUE, Truth
 from alerts.rule import Judgement, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
@@ -39,6 +40,8 @@ def _judge(view: View, kind: Low, at: datetime) -> Judgement | None:
     point = view.series.at(kind.analyte, at)
     if point is None or not kind.valid(point):
         return None
+    if _clears(view, kind, point) is TRUE and misses(view.pack, point.interval, kind.grades):
+        return not_met(at, point.result.slot)
     return beside(view, _judged(view, kind, point), point, lambda one: _limits(view, kind, one).values(), "down")
 
 
@@ -48,10 +51,9 @@ def _limits(view: View, kind: Low, point: Point) -> dict[str, Node]:
 
 def _judged(view: View, kind: Low, point: Point) -> Judgement:
     limits = _limits(view, kind, point)
-    reached = next((key for key, node in limits.items() if node.truth is Truth.TRUE), "")
+    reached = next((key for key, node in limits.items() if node.truth is TRUE), "")
     node = graded(limits.values(), kind.rule.lower())
-    unknown = node.truth is Truth.INDETERMINATE
-    clear = view.pack.limit(kind.clear)
+    unknown = node.truth is INDETERMINATE
     return Judgement(
         at=point.at,
         slot=point.result.slot,
@@ -59,7 +61,7 @@ def _judged(view: View, kind: Low, point: Point) -> Judgement:
         node=node,
         level=kind.rule if reached else "",
         severity=kind.grades[reached] if reached else None,
-        clears=point.interval.test(clear.operator, clear.value),
+        clears=_clears(view, kind, point),
         analyte=kind.analyte,
         value=shown(point),
         unit=point.result.unit,
@@ -68,6 +70,11 @@ def _judged(view: View, kind: Low, point: Point) -> Judgement:
         possible=tuple(reversed(kind.grades.values())) if unknown else (),
         facts=kind.note if reached == next(iter(kind.grades)) else {},
     )
+
+
+def _clears(view: View, kind: Low, point: Point) -> Truth:
+    limit = view.pack.limit(kind.clear)
+    return point.interval.test(limit.operator, limit.value)
 
 
 def clumped(comments: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from alerts.logic import Interval, Operator, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Operator, Truth
 from alerts.thresholds import Pack
 
 Version = Literal["v5", "v6"]
@@ -40,8 +40,8 @@ def defined(pack: Pack, analyte: str, direction: Direction, version: Version) ->
 def grade(pack: Pack, value: Graded, direction: Direction, version: Version) -> str:
     """`0` (within limits) to `4`; `INDETERMINATE` when a missing limit or a censored value leaves it open."""
     truths = {grade: _reaches(pack, value, direction, version, grade) for grade in GRADES}
-    certain = max((g for g, truth in truths.items() if truth is Truth.TRUE), default=0)
-    open_above = any(truth is Truth.INDETERMINATE and g > certain for g, truth in truths.items())
+    certain = max((g for g, truth in truths.items() if truth is TRUE), default=0)
+    open_above = any(truth is INDETERMINATE and g > certain for g, truth in truths.items())
     return "INDETERMINATE" if open_above else str(certain)
 
 
@@ -54,25 +54,25 @@ def _reaches(pack: Pack, value: Graded, direction: Direction, version: Version, 
     if key in pack.limits:
         return value.interval.test(operator, pack[key])
     if number > 1:
-        return Truth.FALSE
+        return FALSE
     normal = value.high if direction == "high" else value.low
-    return Truth.INDETERMINATE if normal is None else value.interval.test(operator, normal)
+    return INDETERMINATE if normal is None else value.interval.test(operator, normal)
 
 
 def _creatinine(pack: Pack, value: Graded, version: Version, number: int) -> Truth:
     """Multiples of the upper limit; grades 2 and 3 also of the baseline (version 6: only if that is below normal)."""
     factor = pack[f"ctcae_{version}.creat_high_{number}"]
-    by_limit = Truth.INDETERMINATE if value.high is None else value.interval.test(">", value.high * factor)
-    by_baseline = _over_baseline(value, factor, version) if number in (2, 3) else Truth.FALSE
-    if Truth.TRUE in (by_limit, by_baseline):
-        return Truth.TRUE
+    by_limit = INDETERMINATE if value.high is None else value.interval.test(">", value.high * factor)
+    by_baseline = _over_baseline(value, factor, version) if number in (2, 3) else FALSE
+    if TRUE in (by_limit, by_baseline):
+        return TRUE
     # Without a limit of normal only grade 1 stays open: a value that is not beyond its baseline is not graded higher.
     return by_limit if number == 1 or value.high is not None else by_baseline
 
 
 def _over_baseline(value: Graded, factor: Decimal, version: Version) -> Truth:
     if value.baseline is None or value.baseline.exact is None:
-        return Truth.FALSE
+        return FALSE
     if version == "v6" and (value.low is None or value.baseline.exact >= value.low):
-        return Truth.FALSE
+        return FALSE
     return value.interval.test(">", value.baseline.exact * factor)

@@ -20,7 +20,7 @@ import msgspec
 from alerts.condition import Node, Quantity, compare, fact
 from alerts.dialysis import dialysis_between
 from alerts.intervals import difference, ratio
-from alerts.logic import INDETERMINATE, TRUE, Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
 from alerts.samples import hours
@@ -60,8 +60,8 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     def truth(self) -> Truth:
         """Whether two or more checks fail; INDETERMINATE when censored values leave it open."""
         if len(self.failed) >= MISMATCH:
-            return Truth.TRUE
-        return Truth.INDETERMINATE if len(self.checks) >= MISMATCH else Truth.FALSE
+            return TRUE
+        return INDETERMINATE if len(self.checks) >= MISMATCH else FALSE
 
     @property
     def action(self) -> Action:
@@ -133,10 +133,10 @@ def _condition(view: View, name: str, now: Point, before: Point) -> Node | None:
     """How far the two differ, None when they surely agree."""
     if name == "m_isotype":
         results = (now.result.result_id, before.result.result_id)
-        return None if clones(now) & clones(before) else fact("m_isotype_differs", Truth.TRUE, results)
+        return None if clones(now) & clones(before) else fact("m_isotype_differs", TRUE, results)
     limit = view.pack.limit(f"specimen_mismatch.{name}")
     node = compare(_share(now, before) if name == "creatinine" else _change(view, name, now, before), limit)
-    if node.truth is Truth.FALSE or (name == "creatinine" and dialysis_between(view, before.at, now.at)):
+    if node.truth is FALSE or (name == "creatinine" and dialysis_between(view, before.at, now.at)):
         return None
     unclear = "date_only" in now.flags or "date_only" in before.flags  # the hours between them are not known
     return msgspec.structs.replace(node, truth=INDETERMINATE) if unclear else node

@@ -17,7 +17,8 @@ import msgspec
 
 from alerts.condition import Node, Quantity, all_of, fact
 from alerts.context import Context as PatientContext
-from alerts.logic import Interval, Truth
+from alerts.context import completed_years
+from alerts.logic import INDETERMINATE, Interval
 from alerts.rule import View
 from alerts.series import Point
 from alerts.thresholds import Pack
@@ -82,13 +83,16 @@ def _formula(creatinine: Decimal, age: Decimal, numbers: Coefficients) -> Decima
 
 def age_at(context: PatientContext, at: datetime) -> Decimal | None:
     """Age in years with its fraction, a whole number on every birthday; None when the birth date is unknown."""
-    if context.birth_date is None:
+    return None if context.birth_date is None else _age(context.birth_date, at.date())
+
+
+@lru_cache(maxsize=4096)
+def _age(born: date, day: date) -> Decimal | None:
+    years = completed_years(born, day)
+    if years < 0:
         return None
-    years = context.age_years(at)
-    if years is None or years < 0:
-        return None
-    last, following = _birthday(context.birth_date, years), _birthday(context.birth_date, years + 1)
-    return years + Decimal((at.date() - last).days) / (following - last).days
+    last, following = _birthday(born, years), _birthday(born, years + 1)
+    return years + Decimal((day - last).days) / (following - last).days
 
 
 def _birthday(born: date, years: int) -> date:
@@ -131,7 +135,7 @@ def _of_interval(creatinine: Interval, age: Decimal, sex: str, pack: Pack, equat
 
 def adults_only(view: View, at: datetime, node: Node) -> Node:
     """The kidney rules are for adults (kidney): of a minor what would be TRUE is not known. An unknown age is none."""
-    return all_of(fact("adult", Truth.INDETERMINATE), node, name=node.name) if missing_for_adults(view, at) else node
+    return all_of(fact("adult", INDETERMINATE), node, name=node.name) if missing_for_adults(view, at) else node
 
 
 def missing_for_adults(view: View, at: datetime) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from alerts.completing import SUSPECTED
 from alerts.condition import Node
 from alerts.counterfactual import Without, as_operator, leaves, what_would_stop
 from alerts.delta_checks import CHECKS
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE, TRUE
 from alerts.wording.catalogue import LANGUAGES, Language, catalogue
 from alerts.wording.figures import compared, measured, moment
 from alerts.wording.sms import sms
@@ -71,7 +71,7 @@ def sentences(alert: AlertState, language: Language) -> list[str]:
 
 def _no_single(reasons: Node) -> str:
     """Why nothing is offered: two numbers of one blood sample are both beyond their limits, or none decides."""
-    crossed = {leaf.name for leaf in leaves(reasons) if leaf.kind == "compare" and leaf.truth is Truth.TRUE}
+    crossed = {leaf.name for leaf in leaves(reasons) if leaf.kind == "compare" and leaf.truth is TRUE}
     return "without_several" if len(crossed) > 1 else "without_nothing_single"
 
 
@@ -145,7 +145,7 @@ def label(language: Language, name: str) -> str:
 
 def _unknown(node: Node) -> list[str]:
     """Names of conditions that could not be judged, each once."""
-    return list(dict.fromkeys(leaf.name for leaf in leaves(node) if leaf.truth is Truth.INDETERMINATE))
+    return list(dict.fromkeys(leaf.name for leaf in leaves(node) if leaf.truth is INDETERMINATE))
 
 
 def _sources(node: Node) -> list[dict[str, str]]:

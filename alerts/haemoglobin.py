@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from alerts.condition import Quantity
 from alerts.intervals import difference, highest, median
-from alerts.logic import Interval, Truth
+from alerts.logic import INDETERMINATE, Interval, Truth
 from alerts.rule import View
 from alerts.samples import hours, since, surely_since
 from alerts.series import Point
@@ -23,6 +23,8 @@ def references(view: View, at: datetime) -> list[Point]:
     """
     span = hours(view.pack, "hb_drop.transfused_hours")
     earlier = view.series.before("hb", at, hours(view.pack, "hb_drop.reference_hours"))
+    if not view.context.of("transfusion"):
+        return list(earlier[-3:])
     without = [p for p in earlier if not since(view, "transfusion", p.at, span)][-3:]
     if all(entry.begun_by is None for entry in view.context.of("transfusion")):
         return without
@@ -64,7 +66,7 @@ def fall(point: Point, before: Interval, used: Iterable[Point], name: str) -> Qu
 def back(pack: Pack, point: Point, held: Interval | None) -> Truth:
     """Within 10 g/L of the reference that the episode fell from (alert behaviour 2.2)."""
     if held is None:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     limit = pack.limit("hb_drop.clear_fall")
     return difference(held, point.interval).test(limit.operator, limit.value)
 

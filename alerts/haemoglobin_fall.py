@@ -8,9 +8,11 @@ from functools import partial
 
 import msgspec
 
+from alerts.calm import misses, not_met
 from alerts.condition import compare, fact
 from alerts.haemoglobin import back, facts, fall
-from alerts.logic import Interval, Truth
+from alerts.intervals import difference
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval
 from alerts.rule import Judgement, View
 from alerts.samples import shown
 from alerts.series import Point
@@ -45,18 +47,20 @@ def _step(kind: Fall, view: View, at: datetime, held: Interval | None) -> tuple[
     if point is None:
         return held, None
     judgement, before = _judge(view, kind, point, held)
-    return before if judgement.truth is Truth.TRUE and not point.preliminary else held, judgement
+    return before if judgement.truth is TRUE and not point.preliminary else held, judgement
 
 
 def _judge(view: View, kind: Fall, point: Point, held: Interval | None) -> tuple[Judgement, Interval | None]:
     used = kind.earlier(view, point.at)
     before = kind.before(used)
+    if before and misses(view.pack, difference(before, point.interval), (kind.limit,)):
+        return not_met(point.at, point.result.slot, back(view.pack, point, held)), before
     node = (
         compare(fall(point, before, used, f"{kind.rule.lower()}_fall"), view.pack.limit(kind.limit))
         if before
-        else fact(kind.none_known, Truth.FALSE, (point.result.result_id,))
+        else fact(kind.none_known, FALSE, (point.result.result_id,))
     )
-    met, unknown = node.truth is Truth.TRUE, node.truth is Truth.INDETERMINATE
+    met, unknown = node.truth is TRUE, node.truth is INDETERMINATE
     judgement = Judgement(
         at=point.at,
         slot=point.result.slot,

@@ -20,7 +20,7 @@ from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.dialysis import dialysis_at
 from alerts.egfr import age_at
 from alerts.intervals import difference, highest, lowest, median, ratio
-from alerts.logic import INDETERMINATE, TRUE, Interval, Truth, any_true, negate
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth, any_true, negate
 from alerts.rule import View
 from alerts.samples import hours
 from alerts.series import Point
@@ -53,7 +53,7 @@ class Aki(msgspec.Struct, frozen=True, kw_only=True):
     """`cross_method`, `preliminary`, `date_only`, `age_unknown`; sorted."""
     results: tuple[str, ...] = ()
     """Ids of the creatinine and of every reference used."""
-    clears: Truth = Truth.INDETERMINATE
+    clears: Truth = INDETERMINATE
     """Ratio below 1.5 and no rise above 26 in 48 h: one of the two samples that end an episode."""
     node: Node
     """The tree of the stage reached, of stage 1 when there is no AKI."""
@@ -98,9 +98,9 @@ def aki_at(view: View, point: Point) -> Aki:
 
 
 def _aki(view: View, point: Point) -> Aki:
-    suppressed = _suppressed(view, point.at)
-    if suppressed:
-        return _not_staged(view, point, suppressed)
+    why = suppressed(view, point.at)
+    if why:
+        return _not_staged(view, point, why)
     history = _history(view, point)
     return _stage(view, point, history)
 
@@ -123,7 +123,7 @@ def aki_stage_in_force(view: View, at: datetime) -> Aki | None:
 def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
     """On dialysis the answer is no; of a minor nobody can say, up to the highest stage."""
     minor, dialysis = why == "not_adult", dialysis_at(view, point.at)
-    node = fact(f"no_staging_{why}", Truth.INDETERMINATE if minor else Truth.FALSE, (point.result.result_id,))
+    node = fact(f"no_staging_{why}", INDETERMINATE if minor else FALSE, (point.result.result_id,))
     since = f"dialysis from {dialysis.began.isoformat()}" if dialysis and dialysis.began else why
     return Aki(
         at=point.at, slot=point.result.slot, suppressed=why, flags=point.flags,
@@ -131,7 +131,8 @@ def _not_staged(view: View, point: Point, why: Suppressed) -> Aki:
     )  # fmt: skip
 
 
-def _suppressed(view: View, at: datetime) -> Suppressed:
+def suppressed(view: View, at: datetime) -> Suppressed:
+    """Why a creatinine taken at `at` is not staged; empty when it is."""
     if dialysis_at(view, at) is not None:
         return "dialysis"
     age = age_at(view.context, at)
@@ -189,7 +190,7 @@ def _stage(view: View, point: Point, history: _History) -> Aki:
 def _nhs(pack: Pack, creatinine: Quantity, quotient: Quantity | None, rise: Quantity | None) -> dict[int, Node]:
     """Stages of the NHS algorithm: without any reference there is none."""
     if quotient is None:
-        none = fact("no_creatinine_in_the_previous_365_days", Truth.FALSE, creatinine.results)
+        none = fact("no_creatinine_in_the_previous_365_days", FALSE, creatinine.results)
         return {stage: all_of(none, name=f"nhs_stage_{stage}") for stage in STAGES}
     one = compare(quotient, pack.limit("aki.nhs_ratio_1"))
     rises = [compare(rise, pack.limit("aki.nhs_rise"))] if rise else []
@@ -206,7 +207,7 @@ def _nhs(pack: Pack, creatinine: Quantity, quotient: Quantity | None, rise: Quan
 def _kdigo(pack: Pack, creatinine: Quantity, quotient: Quantity | None, rise: Quantity | None) -> dict[int, Node]:
     """Stages of KDIGO over rolling seven days: runs only with an earlier result among them."""
     if quotient is None:
-        none = fact("no_creatinine_in_the_previous_7_days", Truth.FALSE, creatinine.results)
+        none = fact("no_creatinine_in_the_previous_7_days", FALSE, creatinine.results)
         return {stage: all_of(none, name=f"kdigo_stage_{stage}") for stage in STAGES}
     rises = [compare(rise, pack.limit("aki.kdigo_rise"))] if rise else []
     present = any_of(compare(quotient, pack.limit("aki.kdigo_ratio_1")), *rises, name="kdigo_stage_1")
@@ -275,9 +276,9 @@ def _used(history: _History) -> list[Point]:
 def _limits_flag(point: Point, *, referenced: bool) -> str:
     """The NHS flag without AKI, by the reporting laboratory's own limits."""
     low, high = point.result.reference_low, point.result.reference_high
-    if low is not None and point.interval.test("<", low) is Truth.TRUE:
+    if low is not None and point.interval.test("<", low) is TRUE:
         return "low"
-    if high is not None and point.interval.test(">", high) is Truth.TRUE:
+    if high is not None and point.interval.test(">", high) is TRUE:
         return "high" if referenced else "high_suggest_repeat"
     return "limits_unknown" if low is None or high is None else "none"
 
@@ -285,14 +286,14 @@ def _limits_flag(point: Point, *, referenced: bool) -> str:
 def _clears(pack: Pack, quotient: Quantity | None, rise: Quantity | None, *, unclear: bool) -> Truth:
     """Ratio < 1.5 and 48 h rise <= 26 (alert behaviour 2.2); unknown without a reference or with a date-only time."""
     if quotient is None or unclear:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     return clears(pack, quotient.interval, rise.interval if rise else None)
 
 
 def clears(pack: Pack, quotient: Interval | None, rise: Interval | None) -> Truth:
     """One sample within the clearing limits; no result in the previous 48 h means no rise."""
     if quotient is None:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     ratio_limit, rise_limit = pack.limit("aki.nhs_ratio_1"), pack.limit("aki.nhs_rise")
     raised = [quotient.test(ratio_limit.operator, ratio_limit.value)]
     raised += [rise.test(rise_limit.operator, rise_limit.value)] if rise else []

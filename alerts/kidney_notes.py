@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.rule import View
 from alerts.samples import quantity
 
@@ -37,6 +37,6 @@ def _raised_calcium(view: View, at: datetime) -> str:
         point = view.series.at(analyte, at)
         if point is not None:
             raised = quantity(point).interval
-            above = raised is not None and raised.test(limit.operator, limit.value) is Truth.TRUE
+            above = raised is not None and raised.test(limit.operator, limit.value) is TRUE
             return str(point.result.value) if above else ""
     return ""

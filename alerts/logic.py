@@ -61,6 +61,12 @@ def negate(value: Truth) -> Truth:
 _COMPARISON = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 
+def compares(number: Decimal, operator: Operator, limit: Decimal) -> bool:
+    """Whether an exact number passes."""
+    passes: bool = _COMPARISON[operator](number, limit)
+    return passes
+
+
 class Interval(msgspec.Struct, frozen=True):
     """A quantity known exactly (both ends equal and closed) or between two ends; `high` None is infinite."""
 

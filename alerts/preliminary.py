@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE
 from alerts.rule import Judgement, View
 from alerts.severity import Severity
 
@@ -16,10 +16,10 @@ def only_critical(view: View, judgement: Judgement) -> Judgement:
     """
     if not view.series.preliminary_analytes or not _deciding_sample_is_preliminary(view, judgement):
         return judgement
-    if judgement.truth is Truth.TRUE and judgement.severity is Severity.CRITICAL:
+    if judgement.truth is TRUE and judgement.severity is Severity.CRITICAL:
         return msgspec.structs.replace(judgement, flags=tuple(sorted({*judgement.flags, "preliminary"})))
-    truth = Truth.FALSE if judgement.truth is Truth.TRUE else judgement.truth
-    return msgspec.structs.replace(judgement, truth=truth, level="", severity=None, clears=Truth.INDETERMINATE)
+    truth = FALSE if judgement.truth is TRUE else judgement.truth
+    return msgspec.structs.replace(judgement, truth=truth, level="", severity=None, clears=INDETERMINATE)
 
 
 def _deciding_sample_is_preliminary(view: View, judgement: Judgement) -> bool:

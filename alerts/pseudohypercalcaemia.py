@@ -9,7 +9,7 @@ import msgspec
 from alerts.calcium_basis import Reading, Sample
 from alerts.condition import Quantity, compare
 from alerts.intervals import difference
-from alerts.logic import Interval, Truth, all_true, any_true
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth, all_true, any_true
 from alerts.rule import Judgement, View
 from alerts.samples import hours, in_force, quantity
 from alerts.severity import Severity
@@ -18,7 +18,7 @@ from alerts.severity import Severity
 def protein_may_bind(view: View, reading: Reading) -> Truth:
     """Value above 2.75 and (total protein - albumin >= 60 g/L or M-protein >= 40 g/L)."""
     above = compare(reading.quantity, view.pack.limit("calcium.binding_above")).truth
-    if above is Truth.FALSE:
+    if above is FALSE:
         return above
     return all_true([above, any_true([_gap(view, reading.at), _paraprotein(view, reading.at)])])
 
@@ -34,7 +34,7 @@ def _gap(view: View, at: datetime) -> Truth:
 def _paraprotein(view: View, at: datetime) -> Truth:
     back, ahead = hours(view.pack, "calcium.mspike_hours"), hours(view.pack, "calcium.beside_hours")
     found = in_force(view, "mspike", at, back, ahead)
-    return compare(quantity(found), view.pack.limit("calcium.mspike")).truth if found else Truth.INDETERMINATE
+    return compare(quantity(found), view.pack.limit("calcium.mspike")).truth if found else INDETERMINATE
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
 
     def quiets(self, view: View, sample: Sample, judgement: Judgement) -> bool:
         """Whether this total calcium says again what is known to be pretended."""
-        if self.since is None or sample.ionised is not None or judgement.truth is not Truth.TRUE:
+        if self.since is None or sample.ionised is not None or judgement.truth is not TRUE:
             return False
         return not self._ended(view, sample, judgement)
 
@@ -64,7 +64,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
         if self.since is None or sample.at - self.since > hours(view.pack, "calcium.suppressed_hours"):
             return True
         if sample.ionised is not None:
-            return judgement.truth is not Truth.FALSE and "ionised_not_raised" not in judgement.flags
+            return judgement.truth is not FALSE and "ionised_not_raised" not in judgement.flags
         return self._rose(view, sample)
 
     def _rose(self, view: View, sample: Sample) -> bool:
@@ -73,7 +73,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
         if now is None or self.value is None:
             return True
         limit = view.pack.limit("calcium.suppressed_rise")
-        return difference(now, self.value).test(limit.operator, limit.value) is not Truth.FALSE
+        return difference(now, self.value).test(limit.operator, limit.value) is not FALSE
 
 
 def _flagged(sample: Sample) -> Suppression:

@@ -12,7 +12,7 @@ import msgspec
 from alerts.alert import AlertState
 from alerts.condition import Node
 from alerts.context import Context
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE, Truth
 from alerts.series import Series
 from alerts.severity import Severity
 from alerts.stepping import AHEAD, Walk
@@ -55,7 +55,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """`CA_HIGH`, `AKI_2`, `BIO_POSSIBLE`; empty unless TRUE."""
     severity: Severity | None = None
     """None unless TRUE."""
-    clears: Truth = Truth.INDETERMINATE
+    clears: Truth = INDETERMINATE
     """TRUE: counts towards clearing; FALSE: the run starts again; INDETERMINATE: this sample does not count."""
     clear_cause: str = ""
     """Why it ends if it ends here, for example `not_confirmed`; empty means back within the clearing limit."""

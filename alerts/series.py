@@ -202,7 +202,8 @@ class Series:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""
         points = self._points.get(analyte, ())
         start = 0 if within is None else bisect_left(points, time - within, key=_time)
-        return [p for p in points[start : bisect_left(points, time, start, key=_time)] if not p.preliminary]
+        found = points[start : bisect_left(points, time, start, key=_time)]
+        return [p for p in found if not p.preliminary] if analyte in self._preliminary else found
 
     def last_before(self, analyte: str, time: datetime) -> Iterator[Point]:
         """Final values taken before `time`, the newest first."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from alerts.condition import compare
-from alerts.logic import INDETERMINATE, TRUE, Truth, all_true
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, all_true
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
 from alerts.samples import quantity
@@ -52,7 +52,7 @@ def edta(view: View, at: datetime) -> Truth:
     """
     potassium, calcium = view.series.at("k", at), view.series.at("ca", at) or view.series.at("ca_adj", at)
     if potassium is None or calcium is None:
-        return Truth.FALSE
+        return FALSE
     high = compare(quantity(potassium), view.pack.limit("edta.k")).truth
     low = compare(quantity(calcium), view.pack.limit("edta.ca")).truth
     return all_true([high, low, _phosphatase(view, at)])

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.episodes import Episode, Fold
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.preliminary import only_critical
 from alerts.rule import Rule, View
 from alerts.stepping import Step, Walk
@@ -54,8 +54,8 @@ def over(followed: Iterable[Watch]) -> Truth:
     """Whether none of them is open where the watches stand; INDETERMINATE while the newest sample of one is so."""
     stand = tuple(followed)
     if any_open(stand):
-        return Truth.FALSE
-    return Truth.INDETERMINATE if any(watch.said is Truth.INDETERMINATE for watch in stand) else Truth.TRUE
+        return FALSE
+    return INDETERMINATE if any(watch.said is INDETERMINATE for watch in stand) else TRUE
 
 
 def _lean(folded: Fold) -> Fold:

@@ -11,10 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from alerts.calm import below, number
 from alerts.clone import heavy_chains
 from alerts.condition import Node, Quantity, all_of, compare, fact
 from alerts.intervals import difference, highest
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE
 from alerts.rule import View
 from alerts.samples import hours, quantity
 from alerts.series import Point
@@ -23,6 +24,10 @@ Level = Literal["check", "high", "critical"]
 IMMUNOGLOBULINS = ("igg", "iga", "igm", "igg3")
 ANALYTES = ("visc", *IMMUNOGLOBULINS, "mspike", "tp")
 """Whose collection makes a sample to judge."""
+
+
+_LIMITS = {name: tuple(f"hv.{level}_{name}" for level in ("check", "high")) for name in (*IMMUNOGLOBULINS, "tp")}
+_LIMITS["mspike"] = tuple(key for name in IMMUNOGLOBULINS for key in _LIMITS[name])
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +55,21 @@ def draw(view: View, at: datetime) -> Draw:
         better=max((p for p in known if p is not None), key=lambda p: p.at, default=None),
         albumin=view.series.nearest("alb", at, hours(view.pack, "hv.beside_hours"), specimen),
     )
+
+
+def calm_slot(view: View, at: datetime) -> str | None:
+    """The slot of a draw without viscosity that is certainly below every limit of every level; None: look closer.
+
+    M is held against the limits of every isotype, and a better value of the draw closes the gap of total protein.
+    """
+    points = {name: point for name in ANALYTES if (point := view.series.at(name, at)) is not None}
+    if not points or "visc" in points or all(p.preliminary for name, p in points.items() if name != "tp"):
+        return None
+    for name, point in points.items():
+        exact = number(point.interval)
+        if exact is None or not below(view.pack, exact, _LIMITS[name]):
+            return None
+    return next(iter(points.values())).result.slot
 
 
 def limbs(view: View, drawn: Draw, level: Level) -> dict[str, Node]:
@@ -89,7 +109,7 @@ def _unknown_isotype(view: View, drawn: Draw, level: Level) -> dict[str, Node]:
     m = quantity(drawn.points["mspike"])
     nodes = [compare(m, view.pack.limit(f"hv.{level}_{name}")) for name in ("igg", "iga", "igm")]
     truths = {node.truth for node in nodes}
-    truth = truths.pop() if len(truths) == 1 else Truth.INDETERMINATE
+    truth = truths.pop() if len(truths) == 1 else INDETERMINATE
     node = all_of(*nodes, name="m_of_unknown_isotype")
     return {"m_protein": msgspec.structs.replace(node, truth=truth)}
 
@@ -100,8 +120,8 @@ def _total_protein(view: View, drawn: Draw, level: Level) -> dict[str, Node]:
     if level == "high":
         return {"total_protein": node}
     if drawn.better is not None:
-        return {"total_protein": fact("immunoglobulin_or_m_known", Truth.FALSE, (drawn.better.result.result_id,))}
-    gap = {"globulin_gap": _gap(view, drawn, point)} if node.truth is not Truth.TRUE else {}
+        return {"total_protein": fact("immunoglobulin_or_m_known", FALSE, (drawn.better.result.result_id,))}
+    gap = {"globulin_gap": _gap(view, drawn, point)} if node.truth is not TRUE else {}
     return {"total_protein": node} | gap
 
 
@@ -113,7 +133,7 @@ def _gap(view: View, drawn: Draw, total: Point) -> Node:
         gap = difference(total.interval, drawn.albumin.interval)
         return compare(Quantity(name="tp_minus_albumin", interval=gap, unit="g/L", results=results), limit)
     floor = view.pack.limit("hv.gap_possible_tp")
-    if total.interval.test(floor.operator, floor.value) is Truth.FALSE:
-        return fact("total_protein_too_low_for_the_gap", Truth.FALSE, (total.result.result_id,))
+    if total.interval.test(floor.operator, floor.value) is FALSE:
+        return fact("total_protein_too_low_for_the_gap", FALSE, (total.result.result_id,))
     unknown = Quantity(name="tp_minus_albumin", interval=None, unit="g/L", results=(total.result.result_id,))
     return compare(unknown, limit)

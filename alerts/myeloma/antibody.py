@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, Interval
 from alerts.myeloma.readings import whole_days
 from alerts.rule import View
 from alerts.series import Point
@@ -93,7 +93,7 @@ def _lights(bands: Bands) -> frozenset[str]:
 
 def _faint(pack: Pack, serum: Interval | None) -> bool:
     limit = pack.limit("antibody.serum")
-    return serum is None or serum.test(limit.operator, limit.value) is not Truth.FALSE
+    return serum is None or serum.test(limit.operator, limit.value) is not FALSE
 
 
 def exposure(view: View, at: datetime) -> Exposure:

@@ -15,7 +15,7 @@ from operator import attrgetter, itemgetter
 import msgspec
 
 from alerts.clone import Chain
-from alerts.logic import Interval, Truth
+from alerts.logic import INDETERMINATE, TRUE, Interval
 from alerts.myeloma.disease import disease
 from alerts.myeloma.flc import Pair, abnormal
 from alerts.myeloma.lines import line_of, line_starts
@@ -261,6 +261,6 @@ def _normal(view: View, ratio: Interval) -> bool | None:
     """A ratio that is certainly abnormal for neither chain is normal; one left open is unknown."""
     chains: tuple[Chain, Chain] = ("kappa", "lambda")
     truths = [abnormal(view.pack, chain, ratio).truth for chain in chains]
-    if Truth.TRUE in truths:
+    if TRUE in truths:
         return False
-    return None if Truth.INDETERMINATE in truths else True
+    return None if INDETERMINATE in truths else True

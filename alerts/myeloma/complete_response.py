@@ -16,7 +16,7 @@ from operator import attrgetter
 import msgspec
 
 from alerts.condition import Node, Quantity, compare, fact
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth
 from alerts.myeloma.antibody import Bands, Interference, exposure, isotypes, of_fixation
 from alerts.myeloma.assessing import Assessed
 from alerts.myeloma.disease import Disease
@@ -90,7 +90,7 @@ def _serum_fixation(view: View, clone: Bands, point: Point) -> Sign:
     serum = _beside(view, "mspike", point)
     meaning = of_fixation(view, clone, point, serum.interval if serum and evaluable(serum) else None)
     doubtful = meaning.blocks and not isotypes(point.result.coded)
-    truth = Truth.INDETERMINATE if doubtful else Truth.TRUE if positive and not meaning.blocks else Truth.FALSE
+    truth = INDETERMINATE if doubtful else TRUE if positive and not meaning.blocks else FALSE
     return _sign("serum_immunofixation_positive_again", point, truth, meaning)
 
 
@@ -99,7 +99,7 @@ def _urine_fixation(_: View, clone: Bands, point: Point) -> Sign:
     coded = point.result.coded.casefold()
     lights = {band.light for band in isotypes(coded)}
     other = bool(clone) and bool(lights) and not lights & {band.light for band in clone}
-    truth = Truth.TRUE if coded.startswith("positive") and not other else Truth.FALSE
+    truth = TRUE if coded.startswith("positive") and not other else FALSE
     return _sign("urine_immunofixation_positive_again", point, truth, Interference.DIFFERS if other else None)
 
 
@@ -107,25 +107,25 @@ def _serum_m(view: View, clone: Bands, point: Point) -> Sign:
     """By the immunofixation of the draw; without one, a faint band under an antibody is left open."""
     name, seen = "serum_electrophoresis_positive_again", _shown(view, point)
     fixation = _beside(view, "sife", point)
-    if seen is Truth.FALSE:
+    if seen is FALSE:
         return _sign(name, point, seen)
     if fixation is not None and _usable(fixation):
         of_band = _serum_fixation(view, clone, fixation)
-        return _sign(name, point, of_band.truth if of_band.truth is not Truth.TRUE else seen, of_band.interference)
+        return _sign(name, point, of_band.truth if of_band.truth is not TRUE else seen, of_band.interference)
     given, limit = exposure(view, point.at), view.pack.limit("antibody.serum")
-    open_ = given == "yes" and point.interval.test(limit.operator, limit.value) is not Truth.FALSE
+    open_ = given == "yes" and point.interval.test(limit.operator, limit.value) is not FALSE
     unknown = Interference.POSSIBLE if open_ else Interference.UNKNOWN if given == "unknown" else None
-    return _sign(name, point, Truth.INDETERMINATE if open_ else seen, unknown)
+    return _sign(name, point, INDETERMINATE if open_ else seen, unknown)
 
 
 def _urine_m(view: View, clone: Bands, point: Point) -> Sign:
     """By the immunofixation of the draw, where there is one."""
     name, seen = "urine_electrophoresis_positive_again", _shown(view, point)
     fixation = _beside(view, "uife", point)
-    if seen is Truth.FALSE or fixation is None or not _usable(fixation):
+    if seen is FALSE or fixation is None or not _usable(fixation):
         return _sign(name, point, seen)
     of_band = _urine_fixation(view, clone, fixation)
-    return _sign(name, point, of_band.truth if of_band.truth is not Truth.TRUE else seen, of_band.interference)
+    return _sign(name, point, of_band.truth if of_band.truth is not TRUE else seen, of_band.interference)
 
 
 _SIGNS: dict[str, Callable[[View, Bands, Point], Sign]] = {
@@ -140,9 +140,9 @@ def _shown(view: View, point: Point) -> Truth:
     """
     background = _background(view, point)
     if nothing(view.pack, point.interval, _LOQ[point.result.analyte]):
-        return Truth.FALSE
+        return FALSE
     if background is not None and point.interval.high is not None and point.interval.high <= background:
-        return Truth.FALSE
+        return FALSE
     return point.interval.test(">", Decimal(0))
 
 
@@ -179,7 +179,7 @@ def _number(text: str) -> Decimal | None:
 
 def _certain(node: Node) -> Truth:
     """A rise that is only not excluded stays open."""
-    return Truth.INDETERMINATE if any(child.name == "not_excluded" for child in node.children) else Truth.TRUE
+    return INDETERMINATE if any(child.name == "not_excluded" for child in node.children) else TRUE
 
 
 def _sign(name: str, point: Point, truth: Truth, meaning: Interference | None = None) -> Sign:

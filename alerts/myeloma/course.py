@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from alerts.condition import Node, all_of, any_of, fact
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, TRUE, Interval
 from alerts.myeloma import significant
 from alerts.myeloma.lines import line_of
 from alerts.myeloma.nadir import Nadir
@@ -141,7 +141,7 @@ class Course:
             self._nadir = Nadir.start(reading)
         if self._rebased:
             return None
-        node = fact("baseline", Truth.FALSE, reading.results)
+        node = fact("baseline", FALSE, reading.results)
         return Step(reading=reading, rung=Rung.NONE, new_line=self._crossed, node=node)
 
     def _tests(self, reading: Reading, nadir: Nadir) -> Tests:
@@ -174,7 +174,7 @@ class Course:
         if last is None:
             return []
         found = [*self._confirm_pd(last, tests), *self._confirm_significant(last, tests)]
-        return [node for node in found if node.truth is Truth.TRUE]
+        return [node for node in found if node.truth is TRUE]
 
     def _confirm_pd(self, last: Tests, tests: Tests) -> list[Node]:
         if not (is_true(last.confirmed) and is_true(tests.confirmed) and last.confirmed and tests.confirmed):
@@ -194,7 +194,7 @@ class Course:
             nodes.append(all_of(last.from_nadir, tests.from_nadir, near, name="a-ii"))
         if is_true(last.b) and last.b and tests.b:
             nodes.append(all_of(last.b, tests.b, name="b"))
-        self._by |= {node.name for node in nodes if node.truth is Truth.TRUE}
+        self._by |= {node.name for node in nodes if node.truth is TRUE}
         return nodes
 
     def _carry(self, tests: Tests) -> Node | None:
@@ -206,7 +206,7 @@ class Course:
             return None
         low = old.nadir.quantity(old.nadir.confirmed, "confirmed")
         both = all_of(old.confirmed, criterion(self._pack, low, tests.reading.quantity), name="pd_confirmed")
-        return both if both.truth is Truth.TRUE else None
+        return both if both.truth is TRUE else None
 
     def _result(self, tests: Tests, confirmed: list[Node], carried: Node | None) -> Step:
         basis = tests.basis or ("confirmed_nadir" if carried else "")
@@ -265,11 +265,11 @@ def _tree(tests: Tests, confirmed: list[Node], *, met: bool) -> Node:
     """The reasons: what is confirmed and what this sample meets; of a sample that meets nothing all that was asked."""
     asked = [n for n in (tests.confirmed, tests.raw, tests.b, tests.from_previous) if n is not None]
     if not asked and not confirmed:
-        return fact("rise_too_small_for_any_limit", Truth.FALSE, tests.reading.results)
-    shown = [n for n in asked if n.truth is not Truth.FALSE] if met else asked
+        return fact("rise_too_small_for_any_limit", FALSE, tests.reading.results)
+    shown = [n for n in asked if n.truth is not FALSE] if met else asked
     nodes = [*confirmed, *shown]
-    open_only = met and not any(n.truth is Truth.TRUE for n in nodes)
-    left = [fact("not_excluded", Truth.TRUE, tests.reading.results)] if open_only else []
+    open_only = met and not any(n.truth is TRUE for n in nodes)
+    left = [fact("not_excluded", TRUE, tests.reading.results)] if open_only else []
     return any_of(*nodes, *left, name="bio")
 
 

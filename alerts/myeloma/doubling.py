@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, Interval, Truth
 from alerts.myeloma.readings import Reading
 from alerts.thresholds import Pack
 
@@ -41,10 +41,10 @@ def doubling(pack: Pack, found: Sequence[Reading]) -> Doubling:
             break
     used.reverse()
     if len(used) < POINTS:
-        return Doubling(days=None, used=(), rapid=Truth.INDETERMINATE)
+        return Doubling(days=None, used=(), rapid=INDETERMINATE)
     days = _days(used)
     limit = pack.limit("relapse.rapid_days")
-    rapid = Truth.FALSE if days is None else Interval.exactly(days).test(limit.operator, limit.value)
+    rapid = FALSE if days is None else Interval.exactly(days).test(limit.operator, limit.value)
     return Doubling(days=days, used=tuple(used), rapid=rapid)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.counterfactual import leaves
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE, TRUE
 from alerts.myeloma.smouldering import smouldering
 from alerts.rule import Judgement, View
 from alerts.samples import shown
@@ -61,7 +61,7 @@ def _first_met(view: View, known: datetime | None, pattern: Pattern, since: date
     if known is not None and since is not None and known < since:
         return known
     found = pattern(since)
-    return next((p.at for p, node in found if node.truth is Truth.TRUE and smouldering(view, p.at)), None)
+    return next((p.at for p, node in found if node.truth is TRUE and smouldering(view, p.at)), None)
 
 
 def _judged(view: View, rule: str, found: Iterable[tuple[Point, Node]], other: datetime | None) -> list[Judgement]:
@@ -74,13 +74,13 @@ def _judged(view: View, rule: str, found: Iterable[tuple[Point, Node]], other: d
 
 
 def _judgement(rule: str, point: Point, node: Node, *, both: bool) -> Judgement:
-    met, unknown = node.truth is Truth.TRUE, node.truth is Truth.INDETERMINATE
+    met, unknown = node.truth is TRUE, node.truth is INDETERMINATE
     analyte = point.result.analyte
     return Judgement(
         at=point.at,
         slot=point.result.slot,
         truth=node.truth,
-        node=all_of(node, fact("both_evolve", Truth.TRUE), name=rule.lower()) if met and both else node,
+        node=all_of(node, fact("both_evolve", TRUE), name=rule.lower()) if met and both else node,
         level=rule if met else "",
         severity=(Severity.HIGH if both else Severity.MEDIUM) if met else None,
         analyte=analyte,

@@ -14,7 +14,7 @@ import msgspec
 from alerts.clone import Chain, light_chain
 from alerts.condition import Node, Quantity, compare
 from alerts.intervals import difference, ratio
-from alerts.logic import Interval, Truth
+from alerts.logic import TRUE, Interval
 from alerts.myeloma.readings import Reading, evaluable, one_a_specimen, post_exchange, same_specimen
 from alerts.result import Status
 from alerts.rule import View
@@ -167,9 +167,9 @@ class Involved(msgspec.Struct, frozen=True, kw_only=True):
 
 def side_of(pack: Pack, quotient: Interval) -> Chain | None:
     """Which chain the ratio is abnormal for; None when normal or not certain."""
-    if abnormal(pack, "kappa", quotient).truth is Truth.TRUE:
+    if abnormal(pack, "kappa", quotient).truth is TRUE:
         return "kappa"
-    return "lambda" if abnormal(pack, "lambda", quotient).truth is Truth.TRUE else None
+    return "lambda" if abnormal(pack, "lambda", quotient).truth is TRUE else None
 
 
 def abnormal(pack: Pack, chain: Chain, quotient: Interval, results: tuple[str, ...] = ()) -> Node:

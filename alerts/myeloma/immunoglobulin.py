@@ -13,7 +13,7 @@ from operator import attrgetter
 
 import msgspec
 
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.myeloma.antibody import original
 from alerts.myeloma.lines import line_of
 from alerts.myeloma.readings import Reading
@@ -64,7 +64,7 @@ def _stands_in(pack: Pack, serum: Sequence[Reading], found: Sequence[Reading], s
     if exact is not None and exact > 0:
         return False
     limit = pack.limit("relapse.measurable_serum")
-    return other.interval.test(limit.operator, limit.value) is Truth.TRUE
+    return other.interval.test(limit.operator, limit.value) is TRUE
 
 
 def _baseline(found: Sequence[Reading], start: datetime | None) -> Reading | None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from alerts.clone import Chain
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.myeloma.flc import Pair, abnormal
 from alerts.myeloma.immunoglobulin import StandIn
 from alerts.myeloma.lines import line_of, line_starts
@@ -145,13 +145,13 @@ def stated_type(view: View, when: datetime) -> PatientType | None:
 def flc_measurable(pack: Pack, pair: Pair, chain: Chain) -> bool:
     """Involved chain >= 100 mg/L and an abnormal ratio."""
     limit = pack.limit("relapse.measurable_flc")
-    enough = pair.involved(chain).interval.test(limit.operator, limit.value) is Truth.TRUE
-    return enough and abnormal(pack, chain, pair.ratio).truth is Truth.TRUE
+    enough = pair.involved(chain).interval.test(limit.operator, limit.value) is TRUE
+    return enough and abnormal(pack, chain, pair.ratio).truth is TRUE
 
 
 def _reaches(pack: Pack, key: str, reading: Reading) -> bool:
     limit = pack.limit(key)
-    return reading.interval.test(limit.operator, limit.value) is Truth.TRUE
+    return reading.interval.test(limit.operator, limit.value) is TRUE
 
 
 def _stated(text: str) -> PatientType | None:

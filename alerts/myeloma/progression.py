@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from alerts.condition import Node, Quantity, all_of, any_of, compare
 from alerts.intervals import difference
-from alerts.logic import Interval, Truth
+from alerts.logic import TRUE, Interval
 from alerts.thresholds import Pack
 
 
@@ -74,7 +74,7 @@ def percent_rise(pack: Pack, nadir: Quantity, value: Quantity, key: str) -> Node
 
 def met_rules(node: Node) -> tuple[str, ...]:
     """Names of the lines met (`serum_25pct_5`, `serum_10`, `urine`, `dflc`), in the order of the specification."""
-    return tuple(line.name for line in node.children if line.truth is Truth.TRUE)
+    return tuple(line.name for line in node.children if line.truth is TRUE)
 
 
 def _known(quantity: Quantity) -> Interval:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from alerts.intervals import difference
-from alerts.logic import Interval, Truth
+from alerts.logic import TRUE, Interval
 from alerts.myeloma.patient_type import PatientType
 from alerts.thresholds import Pack
 
@@ -88,7 +88,7 @@ def _complete_response(pack: Pack, seen: Assessment) -> bool:
 
 def _reaches(pack: Pack, value: Interval | None, component: str) -> bool:
     limit = pack.limit(f"relapse.measurable_{component}")
-    return value is not None and value.test(limit.operator, limit.value) is Truth.TRUE
+    return value is not None and value.test(limit.operator, limit.value) is TRUE
 
 
 def _immunofixation_only(pack: Pack, seen: Assessment) -> bool:
@@ -105,7 +105,7 @@ def nothing(pack: Pack, value: Interval | None, loq: str) -> bool:
     limit = pack.limit(loq)
     if value.exact is not None:
         return value.exact == 0
-    return value.low == 0 and value.low_closed and value.test(limit.operator, limit.value) is Truth.TRUE
+    return value.low == 0 and value.low_closed and value.test(limit.operator, limit.value) is TRUE
 
 
 def _components(pack: Pack, seen: Assessment) -> Category:
@@ -143,7 +143,7 @@ def _fallen(pack: Pack, baseline: Interval, value: Interval, key: str) -> bool:
     rest = 1 - limit.value / 100
     high = None if baseline.high is None else baseline.high * rest
     left = Interval(baseline.low * rest, high, baseline.low_closed, baseline.high_closed)
-    return difference(left, value).test(limit.operator, Decimal(0)) is Truth.TRUE
+    return difference(left, value).test(limit.operator, Decimal(0)) is TRUE
 
 
 def _urine(pack: Pack, seen: Assessment) -> Category:
@@ -173,7 +173,7 @@ def _urine_beside(pack: Pack, urine: Interval | None) -> Category:
 
 def _below(pack: Pack, value: Interval, key: str) -> bool:
     limit = pack.limit(key)
-    return value.test(limit.operator, limit.value) is Truth.TRUE
+    return value.test(limit.operator, limit.value) is TRUE
 
 
 def _cr_incomplete(seen: Assessment) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from alerts.clone import Chain
 from alerts.condition import Node, Quantity, all_of, any_of, compare
 from alerts.intervals import difference, highest, lowest, ratio
-from alerts.logic import Interval, Truth
+from alerts.logic import TRUE, Interval
 from alerts.myeloma.flc import Pair
 from alerts.myeloma.progression import percent_rise, rise
 from alerts.myeloma.readings import evaluable, one_a_specimen, one_band, whole_days
@@ -181,4 +181,4 @@ def defining_event(pack: Pack, pair: Pair, chain: Chain) -> Node:
 
 def met(found: Iterable[tuple[Point, Node]]) -> datetime | None:
     """When it was first met."""
-    return next((point.at for point, node in found if node.truth is Truth.TRUE), None)
+    return next((point.at for point, node in found if node.truth is TRUE), None)

@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 
 from alerts.condition import Node, Quantity
-from alerts.logic import Truth
+from alerts.logic import FALSE, TRUE
 from alerts.myeloma import progression, significant
 from alerts.myeloma.nadir import Nadir
 from alerts.myeloma.readings import Component, Reading
@@ -102,9 +102,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_true(node: Node | None) -> bool:
     """Asked and certainly met."""
-    return node is not None and node.truth is Truth.TRUE
+    return node is not None and node.truth is TRUE
 
 
 def is_open(node: Node | None) -> bool:
     """Asked and not certainly missed: one sample of which this holds is possible progression."""
-    return node is not None and node.truth is not Truth.FALSE
+    return node is not None and node.truth is not FALSE

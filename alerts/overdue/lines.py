@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, Decimal
 import msgspec
 
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, TRUE, Interval
 from alerts.overdue.markers import Marker, rising
 from alerts.rule import View
 from alerts.series import Point
@@ -102,12 +102,12 @@ def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int)
     info, overdue, twice = (compare(count, limit, bound) for limit, bound in _bounds(view.pack, interval))
     reasons = (
         fact(f"{marker.name}_had_risen", rising(view, marker, point.at), (point.result.result_id,)),
-        fact("alert_open", Truth.TRUE if any_open(view, at) else Truth.FALSE),
+        fact("alert_open", TRUE if any_open(view, at) else FALSE),
     )
     sooner = all_of(overdue, any_of(*reasons), name="overdue_and_urgent")
-    passed = overdue.truth is Truth.TRUE
+    passed = overdue.truth is TRUE
     node = any_of(info, overdue, twice, *([sooner] if passed else []), name="late")
-    return node, passed, any_of(twice, sooner).truth is Truth.TRUE
+    return node, passed, any_of(twice, sooner).truth is TRUE
 
 
 def any_open(view: View, at: datetime) -> bool:

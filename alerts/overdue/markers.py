@@ -19,7 +19,7 @@ import msgspec
 
 from alerts.clone import light_chain
 from alerts.intervals import difference
-from alerts.logic import Truth, any_true
+from alerts.logic import FALSE, Truth, any_true
 from alerts.myeloma.patient_type import PatientType
 from alerts.rule import View
 from alerts.series import Point
@@ -87,7 +87,7 @@ def rising(view: View, marker: Marker, at: datetime) -> Truth:
 def _rose(view: View, analyte: str, at: datetime) -> Truth:
     now, before = view.series.at(analyte, at), view.series.before(analyte, at)
     if now is None or now.result.interval is None or not before:
-        return Truth.FALSE
+        return FALSE
     return difference(now.interval, before[-1].interval).test(">", _ZERO)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.logic import Interval, Truth
+from alerts.logic import TRUE, Interval
 from alerts.myeloma.ladder import Finding
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
@@ -46,7 +46,7 @@ def _onward(view: View, rule: Rule, known: tuple[Step, ...], since: datetime | N
 
 
 def _lean(step: Step) -> Step:
-    met = step.judgement is not None and step.judgement.truth is Truth.TRUE
+    met = step.judgement is not None and step.judgement.truth is TRUE
     return step if met else msgspec.structs.replace(step, judgement=None)
 
 
@@ -78,12 +78,12 @@ def _texts(view: View, name: str, judgement: Judgement) -> tuple[str, ...]:
         return ()
     number = Interval.exactly(judgement.value)
     limits = ((text, view.pack.limit(key)) for text, key in _CALCIUM)
-    return tuple(text for text, limit in limits if number.test(limit.operator, limit.value) is Truth.TRUE)
+    return tuple(text for text, limit in limits if number.test(limit.operator, limit.value) is TRUE)
 
 
 def _name(judgement: Judgement) -> str:
     """Which finding a judgement is; empty when it is none."""
-    if judgement.truth is not Truth.TRUE or judgement.severity is None or "preliminary" in judgement.flags:
+    if judgement.truth is not TRUE or judgement.severity is None or "preliminary" in judgement.flags:
         return ""
     if judgement.level == "CA_HIGH":
         return "CA_HALO" if judgement.severity.rank >= Severity.HIGH.rank else ""

@@ -15,7 +15,7 @@ from operator import attrgetter
 import msgspec
 
 from alerts.condition import Node, all_of, fact
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.myeloma.disease import Disease, disease, taken_up
 from alerts.myeloma.doubling import Doubling, doubling
 from alerts.myeloma.flc import unpaired, unpaired_since
@@ -130,7 +130,7 @@ def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judge
 
 def _not_met(ladder: Ladder, before: Rung, steps: Sequence[Step]) -> Judgement:
     if ladder.level:
-        return _false(steps[0], Truth.FALSE)
+        return _false(steps[0], FALSE)
     ladder.release()
     return _ends(steps[0], _CAUSES.get(before, ""))
 
@@ -140,7 +140,7 @@ def _false(step: Step, clears: Truth, cause: str = "") -> Judgement:
     return Judgement(
         at=step.reading.at,
         slot=point.result.slot,
-        truth=Truth.FALSE,
+        truth=FALSE,
         node=step.node,
         clears=clears,
         clear_cause=cause,
@@ -151,7 +151,7 @@ def _false(step: Step, clears: Truth, cause: str = "") -> Judgement:
 
 
 def _ends(step: Step, cause: str) -> Judgement:
-    return _false(step, Truth.TRUE, cause)
+    return _false(step, TRUE, cause)
 
 
 def _unknown(moment: _Moment) -> list[Judgement]:
@@ -163,8 +163,8 @@ def _unknown(moment: _Moment) -> list[Judgement]:
         Judgement(
             at=point.at,
             slot=point.result.slot,
-            truth=Truth.INDETERMINATE,
-            node=fact(f"{missing}_missing", Truth.INDETERMINATE, (point.result.result_id,)),
+            truth=INDETERMINATE,
+            node=fact(f"{missing}_missing", INDETERMINATE, (point.result.result_id,)),
             analyte=point.result.analyte,
             unit=point.result.unit,
             missing=(missing,),
@@ -183,15 +183,15 @@ def _true(view: View, ladder: Ladder, at: datetime, met: Sequence[Step], organs:
     return Judgement(
         at=at,
         slot=point.result.slot if met or not organs else organs[0].slot,
-        truth=Truth.TRUE,
+        truth=TRUE,
         node=_reasons(ladder, held, modifiers),
         level=level,
         severity=SEVERITY[level].raised(1 if modifiers else 0, cap=Severity.HIGH),
-        clears=Truth.FALSE,
+        clears=FALSE,
         analyte=point.result.analyte,
         value=step.reading.headline if step.reading.component != "dflc" else point.result.value,
         unit=point.result.unit,
-        flags=tuple(sorted({*_flags(ladder, point), *(["rapid"] if speed.rapid is Truth.TRUE else [])})),
+        flags=tuple(sorted({*_flags(ladder, point), *(["rapid"] if speed.rapid is TRUE else [])})),
         sampled_at=None if met or organs else _decided_at(held),
         facts=facts(held, list(ladder.held.values()), modifiers) | _value_at(point, at) | quiet | _days(speed),
     )
@@ -225,11 +225,9 @@ def _leading(ladder: Ladder, met: Sequence[Step]) -> Held:
 
 
 def _reasons(ladder: Ladder, held: Held, modifiers: Sequence[str]) -> Node:
-    organs = [
-        fact(f"{h.organ.name}_within_60_days", Truth.TRUE, _ids(h.organ.node)) for h in ladder.held.values() if h.organ
-    ]
-    verdict = [fact("confirmed_by_clinician", Truth.TRUE)] if ladder.level == "CLIN_RELAPSE" else []
-    raised = [fact(f"modifier_{name}", Truth.TRUE) for name in modifiers]
+    organs = [fact(f"{h.organ.name}_within_60_days", TRUE, _ids(h.organ.node)) for h in ladder.held.values() if h.organ]
+    verdict = [fact("confirmed_by_clinician", TRUE)] if ladder.level == "CLIN_RELAPSE" else []
+    raised = [fact(f"modifier_{name}", TRUE) for name in modifiers]
     extra = [*organs[:1], *verdict, *raised]
     return all_of(held.met.node, *extra, name=ladder.level.lower()) if extra else held.met.node
 

@@ -13,21 +13,26 @@ import msgspec
 
 from alerts.calcium_basis import Reading, Sample, earlier
 from alerts.calcium_judging import Grades, Side, judge, settled, settled_by_final
+from alerts.calm import misses, number
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.counterfactual import leaves
 from alerts.intervals import difference, lowest
 from alerts.kidney import aki_stage_in_force
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, compares
 from alerts.pseudohypercalcaemia import Suppression, protein_may_bind
 from alerts.rule import Judgement, Rule, View
 from alerts.severity import Severity
 from alerts.stepping import BESIDE, Walk
+from alerts.thresholds import Pack
+
+_FIXED = ("ca_high.severe", "ca_high.with_aki_or_rise", "ca_high.halo")
+"""Limits that do not depend on the laboratory's own."""
 
 
 def _grades(view: View, reading: Reading) -> Grades:
     """Each severity of an adjusted or total calcium; the laboratory's own upper limit goes first."""
     pack, value = view.pack, reading.quantity
-    upper = reading.reference_high if reading.reference_high is not None else pack["ca_high.uln"]
+    upper = _upper(pack, reading)
     return {
         Severity.CRITICAL: any_of(compare(value, pack.limit("ca_high.severe")), _aggravated(view, reading)),
         Severity.HIGH: any_of(
@@ -38,21 +43,34 @@ def _grades(view: View, reading: Reading) -> Grades:
     }
 
 
+def _upper(pack: Pack, reading: Reading) -> Decimal:
+    return reading.reference_high if reading.reference_high is not None else pack["ca_high.uln"]
+
+
+def _calm(view: View, reading: Reading) -> bool:
+    pack, exact = view.pack, number(reading.quantity.interval)
+    if exact is None or not misses(pack, reading.quantity.interval, _FIXED):
+        return False
+    upper, plus = _upper(pack, reading), pack.limit("ca_high.uln_plus")
+    beyond = compares(exact, plus.operator, upper + plus.value)
+    return not beyond and not compares(exact, pack.limit("ca_high.uln").operator, upper)
+
+
 def _aggravated(view: View, reading: Reading) -> Node:
     """Above 3.0 together with kidney injury or a quick rise; neither is looked up below that."""
     above = compare(reading.quantity, view.pack.limit("ca_high.with_aki_or_rise"))
-    return above if above.truth is Truth.FALSE else all_of(above, any_of(_kidney(view, reading), _rise(view, reading)))
+    return above if above.truth is FALSE else all_of(above, any_of(_kidney(view, reading), _rise(view, reading)))
 
 
 def _kidney(view: View, reading: Reading) -> Node:
     aki = aki_stage_in_force(view, reading.at)
     if aki is None:
-        return fact("aki_stage_1_or_more", Truth.INDETERMINATE)
+        return fact("aki_stage_1_or_more", INDETERMINATE)
     limit = view.pack.limit("ca_high.aki_stage")
-    if Interval.exactly(Decimal(aki.stage)).test(limit.operator, limit.value) is Truth.TRUE:
-        return fact("aki_stage_1_or_more", Truth.TRUE, aki.results)
-    open_question = Interval.exactly(Decimal(aki.possible_stage)).test(limit.operator, limit.value) is Truth.TRUE
-    return fact("aki_stage_1_or_more", Truth.INDETERMINATE if open_question else Truth.FALSE, aki.results)
+    if Interval.exactly(Decimal(aki.stage)).test(limit.operator, limit.value) is TRUE:
+        return fact("aki_stage_1_or_more", TRUE, aki.results)
+    open_question = Interval.exactly(Decimal(aki.possible_stage)).test(limit.operator, limit.value) is TRUE
+    return fact("aki_stage_1_or_more", INDETERMINATE if open_question else FALSE, aki.results)
 
 
 def _rise(view: View, reading: Reading) -> Node:
@@ -89,6 +107,7 @@ SIDE = Side(
     grades=_grades,
     ionised_grades=_ionised_grades,
     ionised_normal=_not_raised,
+    calm=_calm,
     normal_flag="ionised_not_raised",
     clearing_limit="ca_high.clear",
     clears_by_a_fall=True,
@@ -113,9 +132,9 @@ def _at_sample(view: View, sample: Sample) -> Judgement:
 
 def _protein_flags(view: View, sample: Sample, judgement: Judgement) -> set[str]:
     """Ionised calcium unknown: ask for it, the severity stays; not raised: the protein explains the total."""
-    if judgement.truth is not Truth.TRUE or not sample.readings:
+    if judgement.truth is not TRUE or not sample.readings:
         return set()
-    if protein_may_bind(view, sample.readings[0]) is not Truth.TRUE:
+    if protein_may_bind(view, sample.readings[0]) is not TRUE:
         return set()
     if sample.ionised is None:
         return {"measure_ionised_first"}
@@ -132,7 +151,7 @@ def _why(judgement: Judgement) -> dict[str, str]:
     """What makes a calcium above 3.0 CRITICAL where the number alone does not, for the headline."""
     if judgement.severity is not Severity.CRITICAL:
         return {}
-    met = [leaf for leaf in leaves(judgement.node) if leaf.truth is Truth.TRUE]
+    met = [leaf for leaf in leaves(judgement.node) if leaf.truth is TRUE]
     if any(leaf.limit in {"ca_high.severe", "ca_high.ionised_critical"} for leaf in met):
         return {}
     found = [why for name, why in _AGGRAVATING.items() if name in {leaf.name for leaf in met}]
@@ -140,7 +159,7 @@ def _why(judgement: Judgement) -> dict[str, str]:
 
 
 def _has_unknown_kidney(node: Node) -> bool:
-    here = node.name == "aki_stage_1_or_more" and node.truth is Truth.INDETERMINATE
+    here = node.name == "aki_stage_1_or_more" and node.truth is INDETERMINATE
     return here or any(_has_unknown_kidney(child) for child in node.children)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.calcium_basis import Reading
 from alerts.calcium_judging import Grades, Side, judge, settled
+from alerts.calm import misses
 from alerts.condition import Node, compare
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.severity import Severity
@@ -18,6 +19,10 @@ def _grades(view: View, reading: Reading) -> Grades:
         Severity.CRITICAL: compare(value, pack.limit("ca_low.critical")),
         Severity.HIGH: compare(value, pack.limit("ca_low.high")),
     }
+
+
+def _calm(view: View, reading: Reading) -> bool:
+    return misses(view.pack, reading.quantity.interval, ("ca_low.critical", "ca_low.high"))
 
 
 def _ionised_grades(view: View, reading: Reading) -> Grades:
@@ -42,6 +47,7 @@ SIDE = Side(
     grades=_grades,
     ionised_grades=_ionised_grades,
     ionised_normal=_not_low,
+    calm=_calm,
     normal_flag="ionised_not_low",
     clearing_limit="ca_low.clear",
     clears_by_a_fall=False,

@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.condition import Node, all_of, any_of, fact
-from alerts.logic import Truth, any_true
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, any_true
 from alerts.myeloma.antibody import Bands, Interference, original
 from alerts.myeloma.assessing import Response, response
 from alerts.myeloma.complete_response import Sign, criteria_met, draws, remission, signs
@@ -75,13 +75,13 @@ def _judge(
     if not seen:
         return None, last
     if since is None:  # a new line of therapy
-        return _told(at, seen, fact("complete_response_confirmed", Truth.FALSE), Truth.FALSE, None), None
+        return _told(at, seen, fact("complete_response_confirmed", FALSE), FALSE, None), None
     truth = any_true([sign.truth for sign in seen])
     node = any_of(*(sign.node for sign in seen), name="cr_lost")
-    if truth is Truth.FALSE and last is not None and not last.names <= {sign.name for sign in seen}:
+    if truth is FALSE and last is not None and not last.names <= {sign.name for sign in seen}:
         return None, last  # what showed the clone was not looked at
-    if truth is not Truth.TRUE:
-        return _told(at, seen, node, truth, since), last if truth is Truth.INDETERMINATE else None
+    if truth is not TRUE:
+        return _told(at, seen, node, truth, since), last if truth is INDETERMINATE else None
     now = _opened(last, seen, node)
     whole = all_of(last.node, node, name="cr_lost") if now.confirmed and last else node
     return _told(at, seen, whole, truth, since, confirmed=now.confirmed), now
@@ -89,7 +89,7 @@ def _judge(
 
 def _opened(last: _Open | None, seen: Sequence[Sign], node: Node) -> _Open:
     """Confirmed by another sample than the one before, or by the marrow, which needs no confirmation (relapse 2)."""
-    shows = [sign for sign in seen if sign.truth is Truth.TRUE]
+    shows = [sign for sign in seen if sign.truth is TRUE]
     point = next((sign.point for sign in shows if sign.point is not None), None)
     marrow = any(sign.point is None for sign in shows)
     again = last is not None and (last.confirmed or _other_sample(last.point, point))
@@ -107,7 +107,7 @@ def _told(
 ) -> Judgement:
     sign = next((s for s in seen if s.truth is truth), seen[0])
     point = sign.point
-    met = truth is Truth.TRUE
+    met = truth is TRUE
     return Judgement(
         at=at,
         slot=point.result.slot if point else f"{sign.name}@{at:%Y-%m-%dT%H:%M:%SZ}",
@@ -115,13 +115,13 @@ def _told(
         node=node,
         level=("CR_LOST" if confirmed else "CR_LOST_POSSIBLE") if met else "",
         severity=(Severity.LOW if confirmed else Severity.INFO) if met else None,
-        clears={Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE}.get(truth, Truth.INDETERMINATE),
+        clears={TRUE: FALSE, FALSE: TRUE}.get(truth, INDETERMINATE),
         analyte=point.result.analyte if point else "",
         value=shown(point) if point else None,
         unit=point.result.unit if point else "%",
         flags=_flags(point, seen) if met else (),
-        missing=("sife",) if truth is Truth.INDETERMINATE else (),
-        possible=(Severity.LOW,) if truth is Truth.INDETERMINATE else (),
+        missing=("sife",) if truth is INDETERMINATE else (),
+        possible=(Severity.LOW,) if truth is INDETERMINATE else (),
         facts=_facts(seen, since) if met else {},
     )
 
@@ -132,7 +132,7 @@ def _flags(point: Point | None, seen: Sequence[Sign]) -> tuple[str, ...]:
 
 
 def _facts(seen: Sequence[Sign], since: datetime | None) -> dict[str, str]:
-    signs_seen = " ".join(sorted({sign.name for sign in seen if sign.truth is Truth.TRUE}))
+    signs_seen = " ".join(sorted({sign.name for sign in seen if sign.truth is TRUE}))
     return {"signs": signs_seen} | ({"cr_date": since.date().isoformat()} if since else {})
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import misses, not_met
 from alerts.chronic import beside
 from alerts.condition import Node, any_of, compare
 from alerts.counterfactual import leaves
 from alerts.haemoglobin import facts
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, quantity, shown, since
 from alerts.series import Point
 from alerts.severity import Severity
 from alerts.stepping import NOTHING_AHEAD, Walk
+
+_LIMITS = ("hb_halo.critical", "hb_halo.high", "hb_halo.limit")
 
 
 def _step(view: View, at: datetime, met: tuple[datetime, ...]) -> tuple[tuple[datetime, ...], Judgement | None]:
@@ -23,14 +26,17 @@ def _step(view: View, at: datetime, met: tuple[datetime, ...]) -> tuple[tuple[da
         return met, None
     known = tuple(time for time in met if at - time <= hours(view.pack, "hb_halo.prior_hours"))
     judgement = _beside_baseline(view, point, _judge(view, point, known=bool(known)))
-    counts = judgement.truth is Truth.TRUE and not point.preliminary
+    counts = judgement.truth is TRUE and not point.preliminary
     return (*known, at) if counts else known, judgement
 
 
 def _judge(view: View, point: Point, *, known: bool) -> Judgement:
+    clears = _clears(view, point)
+    if clears is TRUE and misses(view.pack, point.interval, _LIMITS):
+        return not_met(point.at, point.result.slot)
     limbs = _limbs(view, point)
     node = any_of(*limbs.values(), name="hb_halo")
-    met = node.truth is Truth.TRUE
+    met = node.truth is TRUE
     return Judgement(
         at=point.at,
         slot=point.result.slot,
@@ -38,13 +44,13 @@ def _judge(view: View, point: Point, *, known: bool) -> Judgement:
         node=node,
         level="HB_HALO" if met else "",
         severity=_severity(limbs, known=known) if met else None,
-        clears=_clears(view, point),
+        clears=clears,
         analyte="hb",
         value=shown(point),
         unit=point.result.unit,
         flags=point.flags if met else (),
-        missing=("hb",) if node.truth is Truth.INDETERMINATE else (),
-        possible=_possible(limbs, known=known) if node.truth is Truth.INDETERMINATE else (),
+        missing=("hb",) if node.truth is INDETERMINATE else (),
+        possible=_possible(limbs, known=known) if node.truth is INDETERMINATE else (),
         facts=facts(view, point.at) if met else {},
     )
 
@@ -57,12 +63,12 @@ def _beside_baseline(view: View, point: Point, judgement: Judgement) -> Judgemen
 
 def _limbs(view: View, point: Point) -> dict[str, Node]:
     """The three limits; the lower ones are shown where they are met or open, to explain the severity."""
-    found = {key: compare(quantity(point), view.pack.limit(f"hb_halo.{key}")) for key in ("critical", "high", "limit")}
-    return {key: node for key, node in found.items() if key == "limit" or node.truth is not Truth.FALSE}
+    found = {key.removeprefix("hb_halo."): compare(quantity(point), view.pack.limit(key)) for key in _LIMITS}
+    return {key: node for key, node in found.items() if key == "limit" or node.truth is not FALSE}
 
 
 def _severity(limbs: dict[str, Node], *, known: bool) -> Severity:
-    certain = {key for key, node in limbs.items() if node.truth is Truth.TRUE}
+    certain = {key for key, node in limbs.items() if node.truth is TRUE}
     if "critical" in certain:
         return Severity.CRITICAL
     return Severity.HIGH if "high" in certain or not known else Severity.LOW
@@ -78,7 +84,7 @@ def _clears(view: View, point: Point) -> Truth:
     """At or above 105; within 14 d (inclusive) after a transfusion such a sample does not count, a lower one does."""
     limit = view.pack.limit("hb_halo.clear")
     recovered = point.interval.test(limit.operator, limit.value)
-    return Truth.INDETERMINATE if recovered is Truth.TRUE and _transfused(view, point) else recovered
+    return INDETERMINATE if recovered is TRUE and _transfused(view, point) else recovered
 
 
 def _transfused(view: View, point: Point) -> bool:
@@ -88,7 +94,7 @@ def _transfused(view: View, point: Point) -> bool:
 
 def _low(judgement: Judgement) -> bool:
     """Below 80 it does not wait for the morning (behaviour 4)."""
-    return any(leaf.limit == "hb_halo.high" and leaf.truth is Truth.TRUE for leaf in leaves(judgement.node))
+    return any(leaf.limit == "hb_halo.high" and leaf.truth is TRUE for leaf in leaves(judgement.node))
 
 
 RULE = Rule(

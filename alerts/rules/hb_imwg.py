@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import misses, not_met
 from alerts.chronic import beside
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.haemoglobin import facts
 from alerts.intervals import difference
-from alerts.logic import Interval, Truth, negate
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth, negate
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
@@ -35,15 +36,26 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("hb", at)
     if point is None:
         return None
+    if _calm(view, point):
+        return not_met(at, point.result.slot)
     above = negate(compare(quantity(point), view.pack.limit("hb_halo.limit")).truth)
     judgement = _judged(view, point, above)
     return beside(view, judgement, point, lambda one: [_below_normal(view, one)], "down")
 
 
+def _calm(view: View, point: Point) -> bool:
+    """Not below 100, and certainly not that far below the laboratory's limit."""
+    normal = point.result.reference_low
+    if normal is None or not misses(view.pack, point.interval, ("hb_halo.limit",)):
+        return False
+    gap = difference(Interval.exactly(normal), point.interval)
+    return misses(view.pack, gap, ("hb_imwg.below_lln",))
+
+
 def _judged(view: View, point: Point, above: Truth) -> Judgement:
     low = quantity(point)
     node = all_of(fact("not_below_hb_halo", above, low.results), _below_normal(view, point), name="hb_imwg")
-    met, unknown = node.truth is Truth.TRUE, node.truth is Truth.INDETERMINATE
+    met, unknown = node.truth is TRUE, node.truth is INDETERMINATE
     return Judgement(
         at=point.at,
         slot=point.result.slot,
@@ -52,7 +64,7 @@ def _judged(view: View, point: Point, above: Truth) -> Judgement:
         level="HB_IMWG" if met else "",
         severity=Severity.MEDIUM if met else None,
         clears=negate(node.truth),
-        clear_cause="below_hb_halo" if above is Truth.FALSE else "",
+        clear_cause="below_hb_halo" if above is FALSE else "",
         analyte="hb",
         value=shown(point),
         unit=point.result.unit,

@@ -12,16 +12,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from alerts.calm import not_met
 from alerts.condition import Node, all_of, any_of, compare, fact
 from alerts.counts import clumped
-from alerts.logic import Truth, any_true
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, any_true
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
 from alerts.samples import hours, in_force, quantity, shown, since
 from alerts.severity import Severity
 from alerts.standing import Watch, any_open, watches
 from alerts.stepping import BESIDE, Walk
-from alerts.viscosity import ANALYTES, Draw, draw, limbs
+from alerts.viscosity import ANALYTES, Draw, calm_slot, draw, limbs
 
 SEVERITY = {"HV_CHECK": Severity.MEDIUM, "HV_HIGH": Severity.HIGH, "HV_CRITICAL": Severity.CRITICAL}
 _HEADLINE = {"viscosity": "visc", "total_protein": "tp", "globulin_gap": "tp", "m_protein": "mspike"}
@@ -39,8 +40,11 @@ class _Level(msgspec.Struct, frozen=True, kw_only=True):
 
 def _step(view: View, at: datetime, anaemia: tuple[Watch, ...]) -> tuple[tuple[Watch, ...], Judgement | None]:
     """A collection time of any analyte of the rule; anaemia is watched up to the last draw that met it."""
+    calm = calm_slot(view, at)
+    if calm is not None:
+        return anaemia, not_met(at, calm, INDETERMINATE)
     judgement = _judge(view, draw(view, at), _following(view, at))
-    if judgement.truth is not Truth.TRUE:
+    if judgement.truth is not TRUE:
         return anaemia, judgement
     anaemia = tuple(watch.to(view, at) for watch in anaemia)
     return anaemia, _linked(judgement, "anaemia_open") if any_open(anaemia) else judgement
@@ -61,9 +65,9 @@ def _until(view: View, at: datetime) -> datetime:
 
 def _judge(view: View, drawn: Draw, after: datetime | None) -> Judgement:
     levels = _levels(view, drawn, after)
-    reached = next((level for level in levels if level.node.truth is Truth.TRUE), None)
-    truth = Truth.TRUE if reached else any_true([level.node.truth for level in levels])
-    unknown = [level for level in levels if level.node.truth is Truth.INDETERMINATE]
+    reached = next((level for level in levels if level.node.truth is TRUE), None)
+    truth = TRUE if reached else any_true([level.node.truth for level in levels])
+    unknown = [level for level in levels if level.node.truth is INDETERMINATE]
     shown_level = reached or (unknown or levels)[-1]
     point = drawn.points[_headline(drawn, shown_level.triggers)]
     return Judgement(
@@ -78,8 +82,8 @@ def _judge(view: View, drawn: Draw, after: datetime | None) -> Judgement:
         value=shown(point),
         unit=point.result.unit,
         flags=_flags(view, drawn, shown_level) if reached else (),
-        missing=_missing(drawn) if truth is Truth.INDETERMINATE else (),
-        possible=tuple(SEVERITY[level.name] for level in reversed(unknown)) if truth is Truth.INDETERMINATE else (),
+        missing=_missing(drawn) if truth is INDETERMINATE else (),
+        possible=tuple(SEVERITY[level.name] for level in reversed(unknown)) if truth is INDETERMINATE else (),
         facts={"triggers": ",".join(reached.triggers)} | _symptoms(view, drawn.at, after) if reached else {},
     )
 
@@ -90,7 +94,7 @@ def _levels(view: View, drawn: Draw, after: datetime | None) -> Sequence[_Level]
     high_node = any_of(*high.values(), name="hv_high")
     worse = any_of(_symptom(view, drawn.at, after), _platelets(view, drawn), name="symptom_or_platelets")
     with_danger = all_of(high_node, worse, name="hv_high_with_danger")
-    danger = high if worse.truth is Truth.TRUE else {}
+    danger = high if worse.truth is TRUE else {}
     return (
         _level("HV_CRITICAL", any_of(*critical.values(), with_danger, name="hv_critical"), critical | danger),
         _level("HV_HIGH", high_node, high),
@@ -99,13 +103,13 @@ def _levels(view: View, drawn: Draw, after: datetime | None) -> Sequence[_Level]
 
 
 def _level(name: str, node: Node, nodes: dict[str, Node]) -> _Level:
-    true = sorted(trigger for trigger, limb in nodes.items() if limb.truth is Truth.TRUE)
+    true = sorted(trigger for trigger, limb in nodes.items() if limb.truth is TRUE)
     return _Level(name=name, node=node, triggers=tuple(true))
 
 
 def _symptom(view: View, at: datetime, after: datetime | None) -> Node:
     """Entered by a clinician and present at the draw or before the next one; none entered is FALSE, not unknown."""
-    return fact("symptom", Truth.TRUE if _symptoms(view, at, after) else Truth.FALSE)
+    return fact("symptom", TRUE if _symptoms(view, at, after) else FALSE)
 
 
 def _symptoms(view: View, at: datetime, after: datetime | None) -> dict[str, str]:
@@ -121,7 +125,7 @@ def _platelets(view: View, drawn: Draw) -> Node:
     span, ahead = hours(pack, "hv.platelets_hours"), hours(pack, "hv.beside_hours")
     point = view.series.at("plt", drawn.at) or in_force(view, "plt", drawn.at, span, ahead)
     if point is None or clumped(point.result.comments):
-        return fact("platelets_unknown", Truth.INDETERMINATE)
+        return fact("platelets_unknown", INDETERMINATE)
     return compare(quantity(point), pack.limit("hv.platelets"))
 
 
@@ -136,10 +140,10 @@ def _headline(drawn: Draw, triggers: Sequence[str]) -> str:
 def _clears(view: View, drawn: Draw) -> Truth:
     """Viscosity below 3.0 once; up to 72 h after plasma exchange a fall does not count (alert behaviour 2.2)."""
     if "visc" not in drawn.points:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     limit = view.pack.limit("hv.clear_viscosity")
     low = drawn.points["visc"].interval.test(limit.operator, limit.value)
-    return Truth.INDETERMINATE if low is Truth.TRUE and _exchanged(view, drawn.at) else low
+    return INDETERMINATE if low is TRUE and _exchanged(view, drawn.at) else low
 
 
 def _exchanged(view: View, at: datetime) -> bool:
@@ -152,7 +156,7 @@ def _flags(view: View, drawn: Draw, level: _Level) -> tuple[str, ...]:
         "post_exchange": _exchanged(view, drawn.at),
         "igm_check_waldenstrom": "igm" in level.triggers,
         "isotype_unknown": m_used and not drawn.heavy,
-        "platelets_unknown": level.name == "HV_HIGH" and _platelets(view, drawn).truth is Truth.INDETERMINATE,
+        "platelets_unknown": level.name == "HV_HIGH" and _platelets(view, drawn).truth is INDETERMINATE,
     }
     sent = {flag for point in drawn.points.values() for flag in point.flags}
     return tuple(sorted(sent | {flag for flag, holds in said.items() if holds}))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import misses, not_met
 from alerts.condition import all_of, fact
-from alerts.logic import Truth, all_true, negate
+from alerts.logic import FALSE, INDETERMINATE, TRUE, all_true, negate
 from alerts.potassium import specimen_of, use_of
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.rules import k_high
@@ -24,12 +25,14 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("k", at)
     if point is None:
         return None
+    if misses(view.pack, point.interval, k_high.LIMITS):
+        return not_met(at, point.result.slot)
     severity, high = k_high.would_be(view, point)
     state = specimen_of(view, point)
     asked = severity is not None and use_of(state, high=True, low=False) == "HIGH_NOT_USED"
-    truth = Truth.TRUE if asked else all_true((high.truth, Truth.TRUE if state.haemolysed else Truth.FALSE))
-    unknown = truth is Truth.INDETERMINATE
-    haemolysed = fact("haemolysed", Truth.TRUE if state.haemolysed else Truth.FALSE, state.results)
+    truth = TRUE if asked else all_true((high.truth, TRUE if state.haemolysed else FALSE))
+    unknown = truth is INDETERMINATE
+    haemolysed = fact("haemolysed", TRUE if state.haemolysed else FALSE, state.results)
     return Judgement(
         at=at,
         slot=point.result.slot,

@@ -16,7 +16,7 @@ import msgspec
 from alerts.condition import Node, all_of, fact
 from alerts.egfr import adults_only, egfr_at, newest_reference, references
 from alerts.intervals import median
-from alerts.logic import Truth, negate
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, negate
 from alerts.myeloma.disease import Disease, taken_up
 from alerts.myeloma.escape import escape, kidney
 from alerts.myeloma.notes import shown as written
@@ -42,7 +42,7 @@ def _onward(view: View, known: Trail, since: datetime | None) -> Trail:
             last = {series: last[""]} if series and "" in last else last  # the method is named from now on
             in_pd = any(_in_pd(steps, step.reading.at) for steps in serum)
             judgement, node = _judge(view, now, step, last.get(series), in_pd=in_pd)
-            silent = step.reading.post_exchange and judgement.truth is not Truth.TRUE
+            silent = step.reading.post_exchange and judgement.truth is not TRUE
             last = last if silent else {**last, series: node}
             yield from steps_at(step.reading.at, last, [judgement])
 
@@ -59,7 +59,7 @@ def _judge(view: View, known: Disease, step: Step, last: Node | None, *, in_pd: 
     reading, nadir = step.reading, step.nadir
     excluded = _excluded(known, step, in_pd=in_pd)
     node = excluded or (escape(view.pack, nadir, reading) if nadir and step.large else step.node)
-    confirmed = node.truth is Truth.TRUE and last is not None and last.truth is Truth.TRUE
+    confirmed = node.truth is TRUE and last is not None and last.truth is TRUE
     tree = all_of(last, node, name="lc_escape") if confirmed and last else node
     judgement = _judgement(step, tree, node.truth)
     return (_graded(view, judgement, confirmed=confirmed), node)
@@ -67,40 +67,40 @@ def _judge(view: View, known: Disease, step: Step, last: Node | None, *, in_pd: 
 
 def _excluded(known: Disease, step: Step, *, in_pd: bool) -> Node | None:
     if known.types.at(step.reading.at) is PatientType.FLC_ONLY:
-        return fact("not_flc_only", Truth.FALSE, step.reading.results)
-    return fact("serum_m_not_in_pd", Truth.FALSE, step.reading.results) if in_pd else None
+        return fact("not_flc_only", FALSE, step.reading.results)
+    return fact("serum_m_not_in_pd", FALSE, step.reading.results) if in_pd else None
 
 
 def _judgement(step: Step, node: Node, truth: Truth) -> Judgement:
     point = step.reading.point
-    silent = step.reading.post_exchange and truth is not Truth.TRUE
+    silent = step.reading.post_exchange and truth is not TRUE
     return Judgement(
         at=step.reading.at,
         slot=point.result.slot,
         truth=truth,
         node=node,
-        severity=Severity.LOW if truth is Truth.TRUE else None,
-        clears=Truth.INDETERMINATE if silent else negate(truth),
-        clear_cause="not_confirmed" if truth is Truth.FALSE else "",
+        severity=Severity.LOW if truth is TRUE else None,
+        clears=INDETERMINATE if silent else negate(truth),
+        clear_cause="not_confirmed" if truth is FALSE else "",
         analyte=point.result.analyte,
         value=None if point.result.comparator else point.result.value,
         unit=point.result.unit,
-        flags=point.flags if truth is Truth.TRUE else (),
-        missing=(point.result.analyte,) if truth is Truth.INDETERMINATE else (),
-        possible=(Severity.LOW,) if truth is Truth.INDETERMINATE else (),
-        facts=_facts(step) if truth is Truth.TRUE else {},
+        flags=point.flags if truth is TRUE else (),
+        missing=(point.result.analyte,) if truth is INDETERMINATE else (),
+        possible=(Severity.LOW,) if truth is INDETERMINATE else (),
+        facts=_facts(step) if truth is TRUE else {},
     )
 
 
 def _graded(view: View, judgement: Judgement, *, confirmed: bool) -> Judgement:
     """Level and severity of a sample that meets it."""
-    if judgement.truth is not Truth.TRUE:
+    if judgement.truth is not TRUE:
         return judgement
     if not confirmed:
         return msgspec.structs.replace(judgement, level="LC_ESCAPE_POSSIBLE")
     impaired = _kidney(view, judgement.at)
-    severity = Severity.HIGH if impaired.truth is Truth.TRUE else Severity.MEDIUM
-    unknown = ("egfr_unknown",) if impaired.truth is Truth.INDETERMINATE else ()
+    severity = Severity.HIGH if impaired.truth is TRUE else Severity.MEDIUM
+    unknown = ("egfr_unknown",) if impaired.truth is INDETERMINATE else ()
     node = all_of(judgement.node, impaired, name="lc_escape") if severity is Severity.HIGH else judgement.node
     flags = tuple(sorted({*judgement.flags, *unknown}))
     return msgspec.structs.replace(judgement, level="LC_ESCAPE", severity=severity, node=node, flags=flags)
@@ -110,7 +110,7 @@ def _kidney(view: View, at: datetime) -> Node:
     """By the newest eGFR of the last 60 d, our own or one reported without a creatinine, and the 365 d before it."""
     newest = newest_reference(view, at, timedelta(days=int(view.pack["relapse.organ_days"])))
     if newest is None:
-        return fact("egfr_unknown", Truth.INDETERMINATE)
+        return fact("egfr_unknown", INDETERMINATE)
     earlier = references(view, newest.at, timedelta(days=int(view.pack["lc_escape.egfr_days"])))
     known = [q.interval for q in (egfr_at(view, p) for p in earlier) if q.interval is not None]
     return adults_only(view, newest.at, kidney(view.pack, egfr_at(view, newest), median(known) if known else None))

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from alerts.clone import Chain
 from alerts.intervals import ratio
-from alerts.logic import Truth
+from alerts.logic import INDETERMINATE, TRUE
 from alerts.myeloma.disease import disease
 from alerts.myeloma.flc import Pair, side_of
 from alerts.myeloma.notes import shown as written
@@ -35,15 +35,15 @@ def judge(view: View) -> list[Judgement]:
                 slot=point.result.slot,
                 truth=truth,
                 node=node,
-                level="MYELOMA_DEFINING_EVENT" if truth is Truth.TRUE else "",
-                severity=Severity.HIGH if truth is Truth.TRUE else None,
+                level="MYELOMA_DEFINING_EVENT" if truth is TRUE else "",
+                severity=Severity.HIGH if truth is TRUE else None,
                 analyte=point.result.analyte,
                 value=None if point.result.comparator else point.result.value,
                 unit=point.result.unit,
-                flags=point.flags if truth is Truth.TRUE else (),
-                missing=(pair.uninvolved(chain).result.analyte,) if truth is Truth.INDETERMINATE else (),
-                possible=(Severity.HIGH,) if truth is Truth.INDETERMINATE else (),
-                facts=_facts(pair, chain) if truth is Truth.TRUE else {},
+                flags=point.flags if truth is TRUE else (),
+                missing=(pair.uninvolved(chain).result.analyte,) if truth is INDETERMINATE else (),
+                possible=(Severity.HIGH,) if truth is INDETERMINATE else (),
+                facts=_facts(pair, chain) if truth is TRUE else {},
             )
         )
     return judgements

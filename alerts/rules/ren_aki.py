@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import not_met
 from alerts.condition import Node, all_of, any_of, compare
 from alerts.egfr import displayed
 from alerts.kidney import Aki, aki_at
+from alerts.kidney_calm import no_injury
 from alerts.kidney_notes import note_flags, notes
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.potassium import usable
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import hours, shown
@@ -26,15 +28,17 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     point = view.series.at("creat", at)
     if point is None:
         return None
+    if no_injury(view, point):
+        return not_met(at, point.result.slot)
     aki = aki_at(view, point)
     potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
     told = notes(view, at) if aki.stage else {}
-    urgent = potassium is not None and potassium.truth is Truth.TRUE
+    urgent = potassium is not None and potassium.truth is TRUE
     node = (
         any_of(all_of(aki.node, potassium, name="aki_with_potassium"), aki.node) if urgent and potassium else aki.node
     )
     truth = _truth(aki)
-    open_question = truth is Truth.INDETERMINATE
+    open_question = truth is INDETERMINATE
     return Judgement(
         at=at,
         slot=aki.slot,
@@ -56,10 +60,10 @@ def _judge(view: View, at: datetime) -> Judgement | None:
 def _truth(aki: Aki) -> Truth:
     """On dialysis there is no staging and so no alert; of a minor the rules cannot say anything."""
     if aki.suppressed == "not_adult":
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     if aki.stage:
-        return Truth.TRUE
-    return Truth.INDETERMINATE if aki.possible_stage else Truth.FALSE
+        return TRUE
+    return INDETERMINATE if aki.possible_stage else FALSE
 
 
 def _possible(aki: Aki) -> tuple[Severity, ...]:
@@ -73,7 +77,7 @@ def _potassium(view: View, at: datetime, specimen: str) -> Node | None:
 
 
 def _flags(aki: Aki, potassium: Node | None, told: dict[str, str]) -> tuple[str, ...]:
-    uncertain = potassium is not None and potassium.truth is Truth.INDETERMINATE
+    uncertain = potassium is not None and potassium.truth is INDETERMINATE
     suppressed = [f"suppressed_{aki.suppressed}"] if aki.suppressed else []
     return tuple(sorted({*aki.flags, *suppressed, *note_flags(told), *(["potassium_not_usable"] if uncertain else [])}))
 

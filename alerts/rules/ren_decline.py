@@ -11,16 +11,19 @@ from decimal import Decimal
 
 import msgspec
 
+from alerts.calm import above, not_met, number, reaches
 from alerts.condition import Node, Quantity, all_of, compare, fact
 from alerts.egfr import adults_only, displayed, egfr_at, missing_for_adults, missing_for_egfr, reference_sample
 from alerts.intervals import median, ratio
-from alerts.logic import Interval, Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
 from alerts.stepping import BESIDE, Walk
 from alerts.thresholds import Pack
+
+_NIL = Decimal(0)
 
 
 class _Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +62,31 @@ def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | 
     if point is None or point.preliminary:
         return known, None
     estimate = egfr_at(view, point)
-    sample = _sample(view, point, estimate, known.newest)
-    began = known.began if sample.node.truth is not Truth.FALSE else None
-    began = (began or at) if sample.node.truth is Truth.TRUE else began
-    maybe = known.maybe or at if sample.node.truth is not Truth.FALSE else None
     newest = _Estimate(point=point, quantity=estimate, before=known.newest)
+    if _calm(view, point, estimate, known.newest):
+        return _Known(newest=newest), not_met(at, point.result.slot)
+    sample = _sample(view, point, estimate, known.newest)
+    began = known.began if sample.node.truth is not FALSE else None
+    began = (began or at) if sample.node.truth is TRUE else began
+    maybe = known.maybe or at if sample.node.truth is not FALSE else None
     twice = _twice(view.pack, began, maybe, at)
     return _Known(began=began, maybe=maybe, newest=newest), _judge(view, sample, twice)
+
+
+def _calm(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> bool:
+    """Above both shares of the highest eGFR of the year before, which no median lies above."""
+    now, highest = number(estimate.interval), _NIL
+    start = point.at - hours(view.pack, "ren_decline.median_hours")
+    while now is not None and newest is not None and newest.point.at >= start:
+        then = number(newest.quantity.interval)
+        if then is None:
+            return False
+        highest = max(highest, then)
+        newest = newest.before
+    if now is None or highest <= 0:
+        return False
+    share = now / highest
+    return above(view.pack, share, "ren_decline.share") and reaches(view.pack, share, "ren_decline.clear_share")
 
 
 def declined(pack: Pack, share: Quantity) -> Node:
@@ -81,8 +102,8 @@ def confirmed(pack: Pack, began: datetime, at: datetime) -> bool:
 def _twice(pack: Pack, began: datetime | None, maybe: datetime | None, at: datetime) -> Truth:
     """Met 14 days before already; open when a sample of that time may have met it."""
     if began is not None and confirmed(pack, began, at):
-        return Truth.TRUE
-    return Truth.INDETERMINATE if maybe is not None and confirmed(pack, maybe, at) else Truth.FALSE
+        return TRUE
+    return INDETERMINATE if maybe is not None and confirmed(pack, maybe, at) else FALSE
 
 
 def _sample(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> _Sample:
@@ -107,7 +128,7 @@ def _window(newest: _Estimate | None, start: datetime) -> list[tuple[Point, Quan
 
 def _node(pack: Pack, estimate: Quantity, usual: Interval | None, earlier: Sequence[str]) -> Node:
     if not earlier:
-        return fact("no_egfr_in_the_prior_365_days", Truth.FALSE, estimate.results)
+        return fact("no_egfr_in_the_prior_365_days", FALSE, estimate.results)
     share = ratio(estimate.interval, usual) if estimate.interval and usual else None
     return declined(
         pack,
@@ -120,7 +141,7 @@ def _node(pack: Pack, estimate: Quantity, usual: Interval | None, earlier: Seque
 def _judge(view: View, sample: _Sample, twice: Truth) -> Judgement:
     point = sample.point
     node = all_of(sample.node, fact("met_14_days_before", twice), name="ren_decline")
-    met = node.truth is Truth.TRUE
+    met = node.truth is TRUE
     return Judgement(
         at=point.at,
         slot=point.result.slot,
@@ -133,8 +154,8 @@ def _judge(view: View, sample: _Sample, twice: Truth) -> Judgement:
         value=shown(point),
         unit=point.result.unit,
         flags=_flags(sample) if met else (),
-        missing=_missing(view, point) if node.truth is Truth.INDETERMINATE else (),
-        possible=(Severity.MEDIUM,) if node.truth is Truth.INDETERMINATE else (),
+        missing=_missing(view, point) if node.truth is INDETERMINATE else (),
+        possible=(Severity.MEDIUM,) if node.truth is INDETERMINATE else (),
         facts=_facts(sample) if met else {},
     )
 
@@ -152,7 +173,7 @@ def _missing(view: View, point: Point) -> tuple[str, ...]:
 def _clears(pack: Pack, sample: _Sample) -> Truth:
     """Above 80 % of the median of its own prior 365 days."""
     if sample.estimate.interval is None or sample.usual is None:
-        return Truth.INDETERMINATE
+        return INDETERMINATE
     limit = pack.limit("ren_decline.clear_share")
     return ratio(sample.estimate.interval, sample.usual).test(limit.operator, limit.value)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import misses, not_met
 from alerts.chronic import beside
 from alerts.condition import Node, Quantity, any_of, compare
 from alerts.egfr import adults_only, displayed, egfr_at, missing_for_egfr, reference_sample
 from alerts.kidney import aki_at
 from alerts.kidney_notes import note_flags, notes
-from alerts.logic import Interval, Truth, all_true
+from alerts.logic import INDETERMINATE, TRUE, Interval, Truth, all_true
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
@@ -29,13 +30,16 @@ def _step(view: View, at: datetime, met: datetime | None) -> tuple[datetime | No
         return met, None
     known = met is not None and at - met <= hours(view.pack, "ren_halo.prior_hours")
     judgement = _beside_baseline(view, sample, _judge(view, sample, known=known))
-    return (at if judgement.truth is Truth.TRUE and not sample.preliminary else met), judgement
+    return (at if judgement.truth is TRUE and not sample.preliminary else met), judgement
 
 
 def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
     estimate, creatinine = egfr_at(view, sample), _creatinine(sample)
+    clear = clears(view.pack, estimate.interval, creatinine.interval if creatinine else None)
+    if clear is TRUE and within_limits(view.pack, estimate.interval, sample.interval):
+        return not_met(sample.at, sample.result.slot)
     node = adults_only(view, sample.at, limbs(view.pack, estimate, creatinine))
-    met = node.truth is Truth.TRUE
+    met = node.truth is TRUE
     return Judgement(
         at=sample.at,
         slot=sample.result.slot,
@@ -43,13 +47,13 @@ def _judge(view: View, sample: Point, *, known: bool) -> Judgement:
         node=node,
         level="REN_HALO" if met else "",
         severity=severity(known=known) if met else None,
-        clears=clears(view.pack, estimate.interval, creatinine.interval if creatinine else None),
+        clears=clear,
         analyte=sample.result.analyte,
         value=shown(sample),
         unit=sample.result.unit,
         flags=_flags(view, sample) if met else (),
-        missing=missing_for_egfr(view, sample.at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
-        possible=(severity(known=known),) if node.truth is Truth.INDETERMINATE else (),
+        missing=missing_for_egfr(view, sample.at) or ("creat",) if node.truth is INDETERMINATE else (),
+        possible=(severity(known=known),) if node.truth is INDETERMINATE else (),
         facts=_facts(estimate) | notes(view, sample.at) if met else {},
     )
 
@@ -74,19 +78,24 @@ def limbs(pack: Pack, estimate: Quantity, creatinine: Quantity | None) -> Node:
     return any_of(compare(estimate, pack.limit("ren_halo.egfr")), *second, name="ren_halo")
 
 
+def within_limits(pack: Pack, estimate: Interval | None, creatinine: Interval | None) -> bool:
+    """Whether the sample certainly meets neither limb."""
+    return misses(pack, estimate, ("ren_halo.egfr",)) and misses(pack, creatinine, ("ren_halo.creatinine",))
+
+
 def clears(pack: Pack, estimate: Interval | None, creatinine: Interval | None) -> Truth:
     """One sample with eGFR >= 45 and creatinine <= 160 (alert behaviour 2.2); an unknown eGFR never clears."""
     parts = []
     for value, key in ((estimate, "ren_halo.clear_egfr"), (creatinine, "ren_halo.clear_creatinine")):
         limit = pack.limit(key)
-        parts.append(value.test(limit.operator, limit.value) if value else Truth.INDETERMINATE)
+        parts.append(value.test(limit.operator, limit.value) if value else INDETERMINATE)
     return all_true(parts)
 
 
 def tagged_imwg(pack: Pack, creatinine: Interval) -> bool:
     """The IMWG reading of the creatinine limit, recorded beside ours."""
     limit = pack.limit("ren_halo.imwg177")
-    return creatinine.test(limit.operator, limit.value) is Truth.TRUE
+    return creatinine.test(limit.operator, limit.value) is TRUE
 
 
 def _creatinine(sample: Point) -> Quantity | None:

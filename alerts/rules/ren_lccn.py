@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from alerts.calm import misses, not_met
 from alerts.clone import light_chain
 from alerts.condition import Node, all_of, any_of, compare, fact
 from alerts.egfr import adults_only, displayed, egfr_at, newest_reference, reference_sample
 from alerts.kidney import aki_at
-from alerts.logic import Truth
+from alerts.kidney_calm import no_injury
+from alerts.logic import FALSE, INDETERMINATE, TRUE
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import ren_aki, ren_halo
 from alerts.samples import hours, in_force, quantity, shown
@@ -31,11 +33,11 @@ _CHAINS = {"kappa": "flck", "lambda": "flcl"}
 def _step(view: View, at: datetime, kidney: tuple[Watch, ...]) -> tuple[tuple[Watch, ...], Judgement | None]:
     """A collection time of creatinine, eGFR or light chains; the kidney is watched from the first that meets it on."""
     judgement = _judge(view, at)
-    if judgement is None or (judgement.truth is not Truth.TRUE and not kidney):
+    if judgement is None or (judgement.truth is not TRUE and not kidney):
         return kidney, judgement
     kidney = tuple(watch.to(view, at) for watch in kidney or watches((ren_aki.RULE, ren_halo.RULE)))
-    open_question = judgement.truth is Truth.INDETERMINATE and over(kidney) is Truth.TRUE
-    clears = Truth.INDETERMINATE if open_question else over(kidney)
+    open_question = judgement.truth is INDETERMINATE and over(kidney) is TRUE
+    clears = INDETERMINATE if open_question else over(kidney)
     return kidney, msgspec.structs.replace(judgement, clears=clears)
 
 
@@ -43,7 +45,7 @@ def _until(view: View, at: datetime) -> datetime:
     """What is needed and has no value in the time before is looked for after the sample."""
     span = hours(view.pack, "ren_lccn.together_hours")
     creatinine = view.series.at("creat", at) or view.series.newest("creat", at, span)
-    if creatinine is not None and _kidney(view, creatinine, _told_by(view, at, creatinine)).truth is Truth.FALSE:
+    if creatinine is not None and _no_kidney(view, creatinine, _told_by(view, at, creatinine)):
         return at
     known = creatinine and all(view.series.newest(chain, at, span) for chain in _CHAINS.values())
     return at if known else at + span + AHEAD
@@ -56,9 +58,11 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     told_by = _told_by(view, at, creatinine)
     if told_by is None or sample is None:
         return None
+    if _calm(view, creatinine, told_by):
+        return not_met(at, sample.result.slot, INDETERMINATE)
     kidney = _kidney(view, creatinine, told_by)
-    if kidney.truth is Truth.FALSE:
-        return Judgement(at=at, slot=sample.result.slot, truth=Truth.FALSE, node=kidney, analyte=sample.result.analyte)
+    if kidney.truth is FALSE:
+        return Judgement(at=at, slot=sample.result.slot, truth=FALSE, node=kidney, analyte=sample.result.analyte)
     chains = {analyte: _near(view, analyte, at) for analyte in _CHAINS.values()}
     return _judgement(view, sample, kidney, chains)
 
@@ -66,8 +70,8 @@ def _judge(view: View, at: datetime) -> Judgement | None:
 def _judgement(view: View, sample: Point, kidney: Node, chains: dict[str, Point | None]) -> Judgement:
     light = _light(view, sample.at, chains)
     node = all_of(kidney, light, name="ren_lccn")
-    met = node.truth is Truth.TRUE
-    unknown = node.truth is Truth.INDETERMINATE
+    met = node.truth is TRUE
+    unknown = node.truth is INDETERMINATE
     return Judgement(
         at=sample.at,
         slot=sample.result.slot,
@@ -83,6 +87,17 @@ def _judgement(view: View, sample: Point, kidney: Node, chains: dict[str, Point 
         possible=(Severity.CRITICAL,) if unknown else (),
         facts=_facts(view, sample.at, chains) if met else {},
     )
+
+
+def _no_kidney(view: View, creatinine: Point, told_by: Point | None) -> bool:
+    return _calm(view, creatinine, told_by) or _kidney(view, creatinine, told_by).truth is FALSE
+
+
+def _calm(view: View, creatinine: Point | None, told_by: Point | None) -> bool:
+    """Certainly neither limb of the kidney."""
+    if creatinine is None or told_by is None or not no_injury(view, creatinine):
+        return False
+    return misses(view.pack, egfr_at(view, told_by).interval, ("ren_halo.egfr",))
 
 
 def _kidney(view: View, creatinine: Point | None, told_by: Point | None) -> Node:
@@ -109,12 +124,12 @@ def _light(view: View, at: datetime, chains: dict[str, Point | None]) -> Node:
     """The involved chain at 500 mg/L or more; with the clone unknown only what holds for either chain is certain."""
     involved = light_chain(view, max([at, *(p.at for p in chains.values() if p)]))
     limit = view.pack.limit("ren_lccn.involved_flc")
-    nodes = {name: compare(quantity(p), limit) if p else fact(f"{name}_unknown", Truth.INDETERMINATE)
+    nodes = {name: compare(quantity(p), limit) if p else fact(f"{name}_unknown", INDETERMINATE)
              for name, p in chains.items()}  # fmt: skip
     if involved is not None:
         return nodes[_CHAINS[involved]]
     either = [node.truth for node in nodes.values()]
-    known = either[0] if either[0] == either[1] else Truth.INDETERMINATE
+    known = either[0] if either[0] == either[1] else INDETERMINATE
     return msgspec.structs.replace(all_of(*nodes.values(), name="involved_chain_unknown"), truth=known)
 
 
@@ -125,7 +140,7 @@ def _near(view: View, analyte: str, at: datetime) -> Point | None:
 
 def _missing(kidney: Node, chains: dict[str, Point | None]) -> tuple[str, ...]:
     lacking = [name for name, point in chains.items() if point is None]
-    kidney_open = ["creat"] if kidney.truth is Truth.INDETERMINATE else []
+    kidney_open = ["creat"] if kidney.truth is INDETERMINATE else []
     return (*kidney_open, *lacking) or ("isotype",)
 
 

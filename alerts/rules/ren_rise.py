@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.calm import misses, not_met
 from alerts.condition import Quantity, compare, fact
 from alerts.egfr import adults_only, missing_for_adults
 from alerts.intervals import difference
 from alerts.kidney_notes import note_flags, notes
-from alerts.logic import Truth, negate
+from alerts.logic import FALSE, INDETERMINATE, TRUE, negate
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import shown
 from alerts.series import Point
@@ -25,13 +26,15 @@ def _judge(view: View, at: datetime) -> Judgement | None:
     if point is None:
         return None
     baseline, assumed = at_start(view, "creat", at)
+    if baseline and misses(view.pack, difference(point.interval, baseline.interval), ("ren_rise.rise",)):
+        return not_met(at, point.result.slot)
     node = (
         compare(_rise(point, baseline), view.pack.limit("ren_rise.rise"))
         if baseline
-        else fact("no_creatinine_at_the_start_of_therapy", Truth.FALSE, (point.result.result_id,))
+        else fact("no_creatinine_at_the_start_of_therapy", FALSE, (point.result.result_id,))
     )
     node = adults_only(view, at, node)
-    met = node.truth is Truth.TRUE
+    met = node.truth is TRUE
     return Judgement(
         at=at,
         slot=point.result.slot,
@@ -39,13 +42,13 @@ def _judge(view: View, at: datetime) -> Judgement | None:
         node=node,
         level="REN_RISE" if met else "",
         severity=Severity.HIGH if met else None,
-        clears=negate(node.truth) if baseline else Truth.INDETERMINATE,
+        clears=negate(node.truth) if baseline else INDETERMINATE,
         analyte="creat",
         value=shown(point),
         unit=point.result.unit,
         flags=_flags(view, point, assumed=assumed) if met else (),
-        missing=missing_for_adults(view, at) or ("creat",) if node.truth is Truth.INDETERMINATE else (),
-        possible=(Severity.HIGH,) if node.truth is Truth.INDETERMINATE else (),
+        missing=missing_for_adults(view, at) or ("creat",) if node.truth is INDETERMINATE else (),
+        possible=(Severity.HIGH,) if node.truth is INDETERMINATE else (),
         facts=_facts(point, baseline) | notes(view, at) if met and baseline else {},
     )
 

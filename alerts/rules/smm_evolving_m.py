@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from alerts.clone import heavy_chains
 from alerts.condition import Node, Quantity, compare
-from alerts.logic import Truth
+from alerts.logic import TRUE
 from alerts.myeloma.evolving import Pattern, onward
 from alerts.myeloma.readings import post_exchange
 from alerts.myeloma.smouldering import ever, evolving_hb, evolving_m, samples
@@ -56,7 +56,7 @@ def _current_m(view: View, point: Point) -> Quantity:
 
 
 def _lowered(view: View, m: Point) -> bool:
-    high = compare(quantity(m), view.pack.limit("smouldering.half_year_serum")).truth is Truth.TRUE
+    high = compare(quantity(m), view.pack.limit("smouldering.half_year_serum")).truth is TRUE
     return not high and _after_exchange(view, m)
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.condition import Node, all_of, any_of
 from alerts.delta_checks import ANALYTES, CHECKS, MISMATCH, Check, Draw, checked
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import (
@@ -60,22 +60,22 @@ def _step(view: View, at: datetime, asked: frozenset[str]) -> tuple[frozenset[st
     if not measured:
         return asked, None
     draw = checked(view, at)
-    if draw.truth is Truth.TRUE:
+    if draw.truth is TRUE:
         return frozenset(CHECKS[check.name] for check in draw.failed), _mismatch(view, draw)
     repeats = any(point.result.analyte in asked for point in measured)
-    return asked, _calm(draw, measured[0], Truth.TRUE if repeats else Truth.INDETERMINATE)
+    return asked, _calm(draw, measured[0], TRUE if repeats else INDETERMINATE)
 
 
 def _calm(draw: Draw, sample: Point, repeats: Truth) -> Judgement:
     """Nothing is suspected, or it cannot be told."""
-    if draw.truth is Truth.FALSE:
-        return Judgement(at=draw.at, slot=sample.result.slot, truth=Truth.FALSE, node=_CALM, clears=repeats)
+    if draw.truth is FALSE:
+        return Judgement(at=draw.at, slot=sample.result.slot, truth=FALSE, node=_CALM, clears=repeats)
     return Judgement(
         at=draw.at,
         slot=sample.result.slot,
-        truth=Truth.INDETERMINATE,
+        truth=INDETERMINATE,
         node=_two_of(draw.checks),
-        missing=tuple(CHECKS[c.name] for c in draw.checks if c.node.truth is Truth.INDETERMINATE),
+        missing=tuple(CHECKS[c.name] for c in draw.checks if c.node.truth is INDETERMINATE),
         possible=_LEVELS,
     )
 
@@ -85,11 +85,11 @@ def _mismatch(view: View, draw: Draw) -> Judgement:
     return Judgement(
         at=draw.at,
         slot=draw.failed[0].now.result.slot,
-        truth=Truth.TRUE,
+        truth=TRUE,
         node=_two_of(draw.failed),
         level="SPECIMEN_MISMATCH",
         severity=worst([j.severity for _, j in held if j.severity is not None]) if held else Severity.MEDIUM,
-        clears=Truth.FALSE,
+        clears=FALSE,
         facts={"failed": ",".join(check.name for check in draw.failed), **_listed(held)},
     )
 

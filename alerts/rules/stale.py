@@ -11,7 +11,7 @@ The only rule that reads `as_of`, and what the other rules say (`View.alerts`): 
 from __future__ import annotations
 
 from alerts.condition import any_of
-from alerts.logic import Truth
+from alerts.logic import FALSE, TRUE
 from alerts.overdue.markers import MARKERS
 from alerts.overdue.timeline import Moment, timeline
 from alerts.rule import Judgement, Rule, View
@@ -26,16 +26,16 @@ def _judgement(moment: Moment) -> Judgement:
     node = any_of(*(late.node for late in moment.late), name="overdue")
     if not moment.late:
         cause = "" if moment.followed else "no_longer_followed"
-        return Judgement(at=moment.at, slot="", truth=Truth.FALSE, node=node, clears=Truth.TRUE, clear_cause=cause)
+        return Judgement(at=moment.at, slot="", truth=FALSE, node=node, clears=TRUE, clear_cause=cause)
     first = moment.late[0]
     return Judgement(
         at=moment.at,
         slot=first.slot,
-        truth=Truth.TRUE,
+        truth=TRUE,
         node=node,
         level=first.level,
         severity=first.severity,
-        clears=Truth.FALSE,
+        clears=FALSE,
         analyte=first.analyte,
         flags=tuple(sorted({*first.flags, *(["several_late"] if moment.late[1:] else [])})),
         facts=first.facts | {"late": ",".join(late.name for late in moment.late)},

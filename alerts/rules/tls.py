@@ -15,9 +15,10 @@ from itertools import combinations
 import msgspec
 
 from alerts.calcium_basis import sample_at
+from alerts.calm import below, misses, not_met, number
 from alerts.condition import Node, Quantity, all_of, any_of, compare, fact
 from alerts.intervals import difference
-from alerts.logic import Truth
+from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.potassium import specimen_of, usable
 from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, quantity, shown
@@ -56,8 +57,10 @@ class _Chain(msgspec.Struct, frozen=True, kw_only=True):
     """The last two together, whatever the window."""
 
     def then(self, pack: Pack, at: datetime, criteria: tuple[_Criterion, ...]) -> _Chain:
-        """With those of the next collection time."""
-        met = _Met(at=at, criteria=criteria, before=self.met) if criteria else self.met
+        """With those of the next collection time; no pair is newest where none is."""
+        if not criteria:
+            return self
+        met = _Met(at=at, criteria=criteria, before=self.met)
         pair = _pair(_since(met, at - hours(pack, "tls.together_hours")), at, pack)
         return _Chain(met=met, pair=pair or self.pair)
 
@@ -73,9 +76,12 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement]:
     """A collection time of a criterion or of creatinine."""
-    maybe = tuple(c for c in _criteria(view, at) if c.node.truth is not Truth.FALSE)
-    sure = tuple(c for c in maybe if c.node.truth is Truth.TRUE)
-    known = _Known(sure=known.sure.then(view.pack, at, sure), maybe=known.maybe.then(view.pack, at, maybe))
+    maybe = tuple(c for c in _criteria(view, at) if c.node.truth is not FALSE)
+    sure = tuple(c for c in maybe if c.node.truth is TRUE)
+    if maybe:
+        known = _Known(sure=known.sure.then(view.pack, at, sure), maybe=known.maybe.then(view.pack, at, maybe))
+    if known.maybe.met is None:
+        return known, not_met(at, _sample(view, at).result.slot)
     return known, _judge(view, at, known)
 
 
@@ -92,16 +98,24 @@ def _criteria(view: View, at: datetime) -> list[_Criterion]:
     found = []
     for name in ("k", "phos", "urate"):
         point = view.series.at(name, at)
-        if point is not None:
+        if point is not None and not _too_low(view.pack, f"tls.{name}", point):
             found.append(_criterion(view, name, point, _value(view, point)))
     return found + _calcium(view, at)
+
+
+def _too_low(pack: Pack, key: str, point: Point) -> bool:
+    """Certainly no criterion, haemolysed or not: haemolysis only adds."""
+    exact = number(point.interval)
+    return exact is not None and below(pack, exact, (key,))
 
 
 def _calcium(view: View, at: datetime) -> list[_Criterion]:
     """Adjusted calcium, the laboratory's or Payne's; total calcium alone is no criterion."""
     sample, point = sample_at(view, at, preliminary=True), view.series.at("ca_adj", at) or view.series.at("ca", at)
     adjusted = [r for r in sample.readings if r.basis in {"LAB_ADJUSTED", "PAYNE"}] if sample else []
-    return [_criterion(view, "ca", point, adjusted[0].quantity)] if adjusted and point else []
+    if not adjusted or point is None or misses(view.pack, adjusted[0].quantity.interval, ("tls.ca",)):
+        return []
+    return [_criterion(view, "ca", point, adjusted[0].quantity)]
 
 
 def _criterion(view: View, name: str, point: Point, value: Quantity) -> _Criterion:
@@ -120,8 +134,8 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         start, pair, rise = _found(view, starts, at, known.maybe)
     sample = pair[-1].point if pair else _sample(view, at)
     node = _node(start, pair)
-    clinical = node.truth is Truth.TRUE and _true(rise)
-    level = "" if node.truth is not Truth.TRUE else "TLS_CLINICAL" if clinical else "TLS_LAB"
+    clinical = node.truth is TRUE and _true(rise)
+    level = "" if node.truth is not TRUE else "TLS_CLINICAL" if clinical else "TLS_LAB"
     return Judgement(
         at=at,
         slot=_sample(view, at).result.slot,
@@ -130,13 +144,13 @@ def _judge(view: View, at: datetime, known: _Known) -> Judgement:
         level=level,
         severity=Severity.CRITICAL if level else None,
         clears=_clears(view, at, _last(view, starts, at, known.sure))
-        if node.truth is not Truth.INDETERMINATE
-        else Truth.INDETERMINATE,
+        if node.truth is not INDETERMINATE
+        else INDETERMINATE,
         analyte=_analyte(pair[-1]) if pair else sample.result.analyte,
         value=_number(pair[-1]) if pair else shown(sample),
         unit=sample.result.unit,
-        missing=_missing(start, pair) if node.truth is Truth.INDETERMINATE else (),
-        possible=(Severity.CRITICAL,) if node.truth is Truth.INDETERMINATE else (),
+        missing=_missing(start, pair) if node.truth is INDETERMINATE else (),
+        possible=(Severity.CRITICAL,) if node.truth is INDETERMINATE else (),
         facts=_facts(pair) if level else {},
     )
 
@@ -162,13 +176,13 @@ def _node(start: datetime | None, pair: Sequence[_Criterion]) -> Node:
     if not pair:
         return any_of(name="tls_lab")
     two = any_of(*(all_of(one.node, other.node) for one, other in combinations(pair, 2)), name="two_criteria")
-    window = fact("within_3_days_before_to_7_days_after_start", Truth.TRUE if start else Truth.INDETERMINATE)
+    window = fact("within_3_days_before_to_7_days_after_start", TRUE if start else INDETERMINATE)
     return all_of(two, window, name="tls_lab")
 
 
 def _missing(start: datetime | None, pair: Sequence[_Criterion]) -> tuple[str, ...]:
     """The start of therapy, and values that are not known well enough."""
-    values = sorted({c.name for c in pair if c.node.truth is Truth.INDETERMINATE})
+    values = sorted({c.name for c in pair if c.node.truth is INDETERMINATE})
     return (*values, *(() if start else ("line_start",)))
 
 
@@ -190,7 +204,7 @@ def _found(
 
 
 def _true(node: Node | None) -> bool:
-    return node is not None and node.truth is Truth.TRUE
+    return node is not None and node.truth is TRUE
 
 
 def _last(view: View, starts: Sequence[datetime], at: datetime, known: _Chain) -> datetime | None:
@@ -262,7 +276,7 @@ def _rise(view: View, start: datetime, at: datetime) -> Node | None:
 
 def _clears(view: View, at: datetime, last: datetime | None) -> Truth:
     """Seven days after the last criterion (alert behaviour 2.2)."""
-    return Truth.TRUE if last is None or _over(view, last, at) else Truth.FALSE
+    return TRUE if last is None or _over(view, last, at) else FALSE
 
 
 def _over(view: View, last: datetime, at: datetime) -> bool:
