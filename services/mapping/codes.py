@@ -31,6 +31,8 @@ class CodeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     method: str = ""
     """Used when the message names none; part of the series key of free light chains."""
     point_of_care: bool = False
+    conditions: tuple[str, ...] = ()
+    """What the code alone says of the specimen, as SPM-24 codes (`HEM`): counted as if the message had said it."""
     unit_when_missing: str = ""
     """The unit of a laboratory that never sends one for this code; agreed with it in writing."""
     approved_by: tuple[str, ...] = ()

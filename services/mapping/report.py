@@ -110,7 +110,7 @@ class _Run:
         """Sets the meaning, or quarantines."""
         sent = item.sent
         item.flags += status_flags(sent.status)
-        item.flags += condition_flags(sent.specimen_conditions, sent.comments)
+        item.flags += condition_flags(self._conditions(item), sent.comments)
         if item.entry is not None and item.entry.point_of_care:
             item.flags.append("point_of_care")
         if any(coding.code in item.row.bands and coding.system in LOINC_SYSTEMS for coding in sent.code):
@@ -142,6 +142,11 @@ class _Run:
     def _unit(self, item: Item) -> str:
         unit = self._site.unit(item.sent.laboratory, item.sent.unit.strip())
         return unit or (item.entry.unit_when_missing if item.entry is not None else "")
+
+    def _conditions(self, item: Item) -> tuple[str, ...]:
+        """As sent, in HL7's words, with what the code alone says."""
+        sent = self._site.conditions(item.sent.laboratory, item.sent.specimen_conditions)
+        return sent if item.entry is None else (*sent, *item.entry.conditions)
 
     def _loq(self, item: Item) -> Decimal | None:
         return self._site.loq(item.sent.laboratory, item.row.id)

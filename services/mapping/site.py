@@ -129,6 +129,8 @@ class Laboratory(_Entry, frozen=True, kw_only=True):
     units: dict[str, str] = {}
     reference: dict[str, Bounds] = {}
     loq: dict[str, Decimal] = {}
+    conditions: dict[str, str] = {}
+    """Its own words for the condition of a specimen (SPM-24) -> code of HL7 table 0493, such as HEM."""
     collected: tuple[Literal["SPM-17", "OBR-7", "OBX-14"], ...] = ()
     """Which time of collection counts, the first that is sent; empty: SPM-17, OBR-7, OBX-14."""
 
@@ -138,6 +140,20 @@ class Enrolment(_Entry, frozen=True, kw_only=True):
 
     watch: Watched = "all"
     """`all`: everybody but whose enrolment ended, for feeds of haematology only; `listed`: only who is enrolled."""
+
+
+class EnrolRule(_Entry, frozen=True, kw_only=True):
+    """Enrols a patient of whom a message fits all that is said here; only with `watch = "listed"`."""
+
+    name: str = ""
+    """Who enrolled, in the record."""
+    sender: str = ""
+    """Name of a `[[sender]]`, or MSH-3|MSH-4."""
+    ward: str = ""
+    service: str = ""
+    """Hospital service (PV1-10)."""
+    diagnosis: str = ""
+    """Code of a diagnosis (DG1-3); `C90*` takes every code that begins so."""
 
 
 class SiteFile(_Entry, frozen=True, kw_only=True):
@@ -154,6 +170,7 @@ class SiteFile(_Entry, frozen=True, kw_only=True):
     discharge: dict[str, Disposition] = {}
     """By code of PV1-36; `nothing` takes the meaning of a code away."""
     enrolment: Enrolment = Enrolment()
+    enrol: tuple[EnrolRule, ...] = ()
 
 
 class Site:
@@ -198,6 +215,11 @@ class Site:
         found = self._sender_of(source)
         return "" if found is None else found.name
 
+    def may_merge(self, source: Source) -> bool:
+        """Whether this sender may say that two patients are one; anyone where no senders are listed."""
+        found = self._sender_of(source)
+        return not self.senders or (found is not None and found.may_merge)
+
     def is_test(self, event: LabReport | ContextChange | PatientMerge) -> bool:
         """Whether it belongs to the test realm: MSH-11 is not the sender's, or a patient is one of tests.
 
@@ -238,6 +260,11 @@ class Site:
         if not name or name == sent.collected_from:
             return sent
         return msgspec.structs.replace(sent, collected_at=sent.collection_times[name], collected_from=name)
+
+    def conditions(self, laboratory: str, sent: tuple[str, ...]) -> tuple[str, ...]:
+        """Conditions of a specimen, a laboratory's own words replaced by those of HL7 table 0493."""
+        own = self._laboratories.get(laboratory)
+        return tuple(own.conditions.get(code, code) for code in sent) if own is not None and own.conditions else sent
 
     def loq(self, laboratory: str, analyte: str) -> Decimal | None:
         """The laboratory's limit of quantification, canonical unit."""

@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from schemas.analytes import ANALYTES
 from schemas.units import canonical_spelling, scales
-from services.mapping import sender_checks
-from services.mapping.codes import CodeEntry
-from services.mapping.site import Laboratory, Site, SiteFile
+from services.mapping import sender_checks, site_tables
+from services.mapping.codes import CodeEntry, Ignore
+from services.mapping.site import Enrolment, EnrolRule, IdentifierRules, Laboratory, Sender, Site, SiteFile
+from services.mapping.specimen import CONDITIONS
 
 _OWN = frozenset(SiteFile.__struct_fields__)
-_OTHERS = frozenset({
-    "ward", "team", "recipient", "person", "channel", "schedule", "policy", "language", "languages", "listen",
-    "rules", "retention",
-})  # fmt: skip
-"""Tables of other parts of Halo."""
+_KEYS = {
+    "code": frozenset(CodeEntry.__struct_fields__), "ignore": frozenset(Ignore.__struct_fields__),
+    "sender": frozenset(Sender.__struct_fields__), "laboratory": frozenset(Laboratory.__struct_fields__),
+    "identifier": frozenset(IdentifierRules.__struct_fields__), "enrolment": frozenset(Enrolment.__struct_fields__),
+    "enrol": frozenset(EnrolRule.__struct_fields__),
+}  # fmt: skip
+"""By table."""
 _NUMBERS = ("1234567", "ABC123")
 """Identifiers of nobody in particular: a pattern for test patients must not mean them all."""
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-]+)\s*\]")
@@ -40,17 +44,20 @@ def read_site(text: str, name: str = "site file") -> Site:
     try:
         everything = tomllib.loads(text)
         own = {key: value for key, value in everything.items() if key in _OWN}
-        unknown = sorted(everything.keys() - _OWN - _OTHERS)
+        unknown = sorted(everything.keys() - _OWN - site_tables.OTHERS)
         if unknown:
-            raise _invalid(text, name, unknown[0], "no such key or table")
+            raise _invalid(
+                text, name, unknown[0], f"no such key or table{_near(unknown[0], _OWN | site_tables.OTHERS)}"
+            )
         file = msgspec.convert(own, SiteFile, strict=True)
     except tomllib.TOMLDecodeError as error:
         raise SiteInvalid(f"{name}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise _invalid(text, name, _place(str(error)), str(error)) from error
-    for place, mistake in _mistakes(file):
-        raise _invalid(text, name, place, mistake)
-    others = {key: value for key, value in everything.items() if key in _OTHERS}
+        raise _invalid(text, name, _place(str(error)), _said(str(error))) from error
+    others = {key: value for key, value in everything.items() if key in site_tables.OTHERS}
+    wrong = [*_mistakes(file), *site_tables.mistakes(others)]
+    if wrong:
+        raise SiteInvalid("\n".join(str(_invalid(text, name, place, mistake)) for place, mistake in wrong))
     return Site(file, hashlib.sha256(text.encode()).hexdigest()[:12], others, text)
 
 
@@ -58,6 +65,21 @@ def _place(message: str) -> str:
     """Where msgspec says the mistake is, down to a key that should not be there."""
     found, unknown = _PLACE.search(message), _UNKNOWN.search(message)
     return ".".join(part for part in (found[1] if found else "", unknown[1] if unknown else "") if part)
+
+
+def _said(message: str) -> str:
+    """What msgspec says, with the keys that there are where one is misspelt."""
+    unknown = _UNKNOWN.search(message)
+    if unknown is None:
+        return message
+    table = (_PLACE.search(message) or ["", ""])[1].partition("[")[0].partition(".")[0]
+    keys = _KEYS.get(table, frozenset())
+    return f"no such key{_near(unknown[1], keys)}; there are {', '.join(sorted(keys))}" if keys else message
+
+
+def _near(word: str, words: Iterable[str]) -> str:
+    found = get_close_matches(word, sorted(words), n=1)
+    return f"; is {found[0]!r} meant?" if found else ""
 
 
 def _invalid(text: str, name: str, place: str, mistake: str) -> SiteInvalid:
@@ -77,19 +99,43 @@ def _mistakes(file: SiteFile) -> Iterator[tuple[str, str]]:
         first = seen.setdefault((entry.laboratory, entry.code, entry.system), at)
         if first != at:
             yield f"code[{at}].code", f"{entry.code!r} is mapped already in entry {first + 1}"
+    names: dict[str, int] = {}
     for at, laboratory in enumerate(file.laboratory):
         yield from _laboratory(at, laboratory)
+        if (first := names.setdefault(laboratory.name, at)) != at:
+            yield f"laboratory[{at}].name", f"{laboratory.name!r} has entry {first + 1} already; put both into one"
+    for at, rule in enumerate(file.enrol):
+        yield from _enrol(at, rule)
 
 
 def _code(at: int, entry: CodeEntry) -> Iterator[tuple[str, str]]:
     if entry.analyte not in ANALYTES:
-        yield f"code[{at}].analyte", f"{entry.analyte!r} is no analyte; there are {', '.join(sorted(ANALYTES))}"
+        near = _near(entry.analyte, ANALYTES)
+        yield f"code[{at}].analyte", f"{entry.analyte!r} is no analyte{near}; there are {', '.join(sorted(ANALYTES))}"
     elif entry.unit_when_missing and canonical_spelling(entry.unit_when_missing) not in scales(entry.analyte):
-        yield f"code[{at}].unit_when_missing", f"{entry.unit_when_missing!r} is not accepted for {entry.analyte}"
+        known = ", ".join(scales(entry.analyte))
+        yield (
+            f"code[{at}].unit_when_missing",
+            f"{entry.unit_when_missing!r} is not accepted for {entry.analyte}: {known}",
+        )
+    yield from ((f"code[{at}].conditions", text) for text in _conditions(entry.conditions))
+
+
+def _enrol(at: int, rule: EnrolRule) -> Iterator[tuple[str, str]]:
+    if not rule.name.strip():
+        yield f"enrol[{at}].name", "is missing: it stands in the record as who enrolled"
+    if not (rule.sender or rule.ward or rule.service or rule.diagnosis):
+        yield (
+            f"enrol[{at}]",
+            'says no sender, ward, service or diagnosis; for everybody write [enrolment] watch = "all"',
+        )
+    if "*" in rule.diagnosis.removesuffix("*") or rule.diagnosis == "*":
+        yield f"enrol[{at}].diagnosis", "a star stands at the end only, after the beginning of a code: C90*"
 
 
 def _laboratory(at: int, laboratory: Laboratory) -> Iterator[tuple[str, str]]:
     yield from ((f"laboratory[{at}].units", text) for _, text in _units(laboratory.units))
+    yield from ((f"laboratory[{at}].conditions", text) for text in _conditions(laboratory.conditions.values()))
     for name in sorted(laboratory.reference.keys() - ANALYTES.keys()):
         yield f"laboratory[{at}].reference", f"{name!r} is no analyte"
     for name in sorted(laboratory.loq.keys() - ANALYTES.keys()):
@@ -99,6 +145,12 @@ def _laboratory(at: int, laboratory: Laboratory) -> Iterator[tuple[str, str]]:
             yield f"laboratory[{at}].reference", f"{name}: low {bounds.low} is above high {bounds.high}"
     if any(not value.is_finite() or value < Decimal(0) for value in laboratory.loq.values()):
         yield f"laboratory[{at}].loq", "a limit of quantification is a number from 0"
+
+
+def _conditions(codes: Iterable[str]) -> Iterator[str]:
+    for code in codes:
+        if code not in CONDITIONS:
+            yield f"{code!r} is no condition that Halo knows; there are {', '.join(sorted(CONDITIONS))}"
 
 
 def _units(units: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ _CONDITIONS = {"HEM": HAEMOLYSED, "CLOT": CLOTTED, "CON": "contaminated_specimen
 """HL7 table 0493 (SPM-24)."""
 _HARMLESS = frozenset({"CFU", "COOL", "FROZ", "LIVE", "ROOM"})
 """Of the same table: how it was kept, nothing against it."""
+CONDITIONS = frozenset({*_CONDITIONS, *_HARMLESS})
+"""Codes of HL7 table 0493 that are known."""
 _HAEMOLYSIS = re.compile(r"\bh(?:a)?emoly[sz]|\bhemoliz")
 _SAID = {
     HAEMOLYSED: _HAEMOLYSIS,
