@@ -199,14 +199,15 @@ def line_of(text: str, place: str) -> int:
     head, _, rest = place.partition(".")
     table, _, index = head.partition("[")
     key, wanted = re.split(r"[.\[]", rest)[0], int(index.rstrip("]") or 0) if index.rstrip("]").isdigit() else 0
-    best, count, inside = 1, -1, False
+    best, count, inside, top = 1, -1, False, True
     for number, line in enumerate(text.splitlines(), start=1):
         header = _HEADER.match(line)
         if header is not None:
+            top = False
             count += header[2] == table
             inside = header[2].split(".")[0] == table and count <= wanted and count in {wanted, -1}
             best = number if header[2] == table and count == wanted else best
-        elif _is_key(line, key if inside and key else table) and (inside if key else count < 0):
+        elif _is_key(line, key if inside and key else table) and (inside if key else top):
             return number
     return best
 

@@ -1,8 +1,8 @@
 """Tables of the site file that other parts of Halo read: wards, teams, recipients, channels, schedules, policies. Pure.
 
 Checked here as far as their shape goes, so that a mistake is told with its line; what an entry means is said by the
-part that reads it, and keys it may have are not limited. Where teams or policies are listed at all, somebody must always be
-there to be called: one team is the default, and every policy ends with a last recipient (agreed behaviour 3).
+part that reads it, and keys it may have are not limited. Where teams or policies are listed at all, somebody must
+always be there to be called: one team is the default, and every policy ends with a last recipient (agreed behaviour 3).
 """
 
 from __future__ import annotations

@@ -250,4 +250,4 @@ def test_what_is_held_is_learned_from_and_nothing_of_a_patient_is_shown(
     assert "KALCIJ" not in said, "it is mapped already"
     assert "Made-up" not in said
     assert run("learn").exit_code == 2
-    assert run("learn", site_file(tmp_path, "made up", "empty.txt")).exit_code == 1
+    assert run("learn", site_file(tmp_path, "", "empty.txt")).exit_code == 1
