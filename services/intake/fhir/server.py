@@ -107,7 +107,7 @@ def make_server(
     settings: FhirSettings, producer: Producer, now: Callable[[], datetime], site: Callable[[], Site]
 ) -> FhirServer:
     """The endpoint with everything it needs."""
-    tokens = Tokens(settings.database, now, hours=settings.fhir_without_database_hours)
+    tokens = Tokens(settings, now)
     return FhirServer(settings, FhirApp(settings, FhirTaker(settings, producer, now, site), tokens, site), tokens)
 
 

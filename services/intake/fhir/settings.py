@@ -36,5 +36,7 @@ class FhirSettings(Settings):
     """A body that is not complete after so long is given up."""
     fhir_idle_seconds: int = Field(default=75, ge=1)
     """A connection silent for so long between requests is closed."""
+    fhir_tokens_seconds: float = Field(default=20, gt=0, le=60)
+    """How often the tokens of senders are read: a revoked one ends within that time."""
     fhir_without_database_hours: float = Field(default=24, gt=0)
     """How long tokens that were known go on to be taken while the database cannot be asked."""

@@ -1,8 +1,8 @@
 """Whose token a request carries. Known tokens are kept in memory, so that a database that is away closes no door.
 
-Read every 20 s: a revoked token ends within that time while the database answers, and expiry is judged by the clock
-alone. An unknown token has them read again, at most once a second. While the database cannot be asked, what was known
-holds for `fhir_without_database_hours`; then nothing can be told and senders are asked to come again.
+Read every `fhir_tokens_seconds`: a revoked token ends within that time while the database answers, and expiry is judged
+by the clock alone. An unknown token has them read again, at most once a second. While the database cannot be asked,
+what was known holds for `fhir_without_database_hours`; then senders are asked to come again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from uuid import UUID
 import psycopg
 
 from services.intake.fhir import metrics
+from services.intake.fhir.settings import FhirSettings
 from services.shared.database import connect
 from services.shared.log import get_logger
 
-READ_SECONDS = 20.0
 AGAIN_SECONDS = 1.0
 WAIT_SECONDS = 3.0
 """How long a request with an unknown token waits for the database."""
@@ -52,8 +52,9 @@ class Unsure(Exception):
 class Tokens:
     """Run `keep` beside the listener."""
 
-    def __init__(self, database: str, now: Callable[[], datetime], *, hours: float) -> None:
-        self._database, self._now, self._limit = database, now, timedelta(hours=hours)
+    def __init__(self, settings: FhirSettings, now: Callable[[], datetime]) -> None:
+        self._database, self._now, self._every = settings.database, now, settings.fhir_tokens_seconds
+        self._limit = timedelta(hours=settings.fhir_without_database_hours)
         self._known: dict[bytes, Token] = {}
         self._read_at: datetime | None = None
         self._tried_at: datetime | None = None
@@ -65,7 +66,7 @@ class Tokens:
         """For ever."""
         while True:
             await self.read()
-            await asyncio.sleep(READ_SECONDS)
+            await asyncio.sleep(self._every)
 
     async def find(self, secret: str) -> Token | None:
         """The token of this secret; None when there is none. Unsure when that cannot be told now."""

@@ -42,7 +42,8 @@ def read(
         _check_address(tree, resource_type, resource_id)
         message = open_message(tree, data)
     except Invalid as error:
-        return refuse(error.at(error.place), "invalid", data, source, tree)
+        fault = Fault(code=error.code, text=error.text, expression=error.place)
+        return refuse(fault, "invalid", data, source, tree)
     source = _source(source, message, tree)
     return _settled(Assembly(message, source, naming, purpose).read(), message, source, tree)
 
@@ -51,8 +52,7 @@ def refuse(fault: Fault, reason: str, data: bytes, source: Source, tree: Tree | 
     """Nothing is taken; the event keeps at most 64 KiB."""
     kind = str((tree or {}).get("resourceType") or "")[:64]
     event = _refused(source, f"{reason}: {fault.text}", fault.expression, data, "")
-    return Reading(type=kind, events=(event,), faults=(Fault(code=fault.code, text=fault.text,
-                   expression=fault.expression),), not_json=reason == "not_json")  # fmt: skip
+    return Reading(type=kind, events=(event,), faults=(fault,), not_json=reason == "not_json")
 
 
 def _check_address(tree: Tree, resource_type: str, resource_id: str) -> None:
