@@ -22,7 +22,7 @@ from services.ledger.record import StreamName
 from services.mapping.site_file import SiteInvalid
 from services.reading.csv_layout import TEMPLATE
 from services.reading.formats import UnreadableFile
-from services.shared import database, kafka
+from services.shared import collecting, database, kafka
 from services.shared.clock import SystemClock
 from services.shared.settings import Settings
 from services.shared.topics import PATIENT_EVENTS
@@ -62,6 +62,7 @@ def command(  # noqa: PLR0913 - one an option
         raise click.UsageError("give at least one FILE, or --template")
     if purpose == "live":
         click.echo(f"halo import: {_LIVE}", err=True)
+    collecting.seldom()
     sayer, settings = Sayer(), settings_of(data_dir)
     try:
         options = Options(site=load_site(settings.site), purpose=purpose, now=_now, sender=sender,

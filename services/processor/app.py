@@ -22,7 +22,7 @@ from services.processor.settings import ProcessorSettings
 from services.processor.state import State
 from services.processor.transport import LedgerTransport
 from services.processor.watch import Watch, end_after
-from services.shared import log, metrics
+from services.shared import collecting, log, metrics
 from services.shared.kafka import MAX_MESSAGE_BYTES
 from services.shared.probes import Probes
 from services.shared.settings import Settings
@@ -99,6 +99,7 @@ def main() -> None:
     metrics.announce("processor")
     app = build(settings, own, state)
     app.conf.datadir.mkdir(parents=True, exist_ok=True)  # Faust makes its own only in an existing folder
+    collecting.seldom()
     worker = _Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, workdir=Path.cwd())
     with Probes(settings.metrics_bind, settings.metrics_port, state.live, state.ready):
         worker.execute_from_commandline()

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from tests.conftest import Topics
 from tests.real.ledgers import ask, one
-from tests.real.workers import ROOT, Worker, wait, worker
+from tests.real.workers import ROOT, wait, worker
 
 HEADER = "authority;patient;order;code;system;value;unit;status;collected_at;reported_at\n"
 LAB = {"2000-8": "mmol/L", "14682-9": "umol/L", "718-7": "g/L", "33358-3": "g/L"}
