@@ -8,26 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
-from services.clock.catching_up import CatchingUp
+from services.clock.blind import Blind
+from services.clock.catching_up import CatchingUp, Step
+from services.clock.drift import Drift
 from services.clock.heartbeats import Heartbeats
 from services.clock.settings import ClockSettings
 from services.clock.silence import Silence
+from services.clock.silences import Silences
 from services.clock.timers import Action, Timers
+from services.clock.watchdog import Watchdog
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.bringing_up import BringUp
 from services.ledger.going_live import LIVE_PAGE
 from services.ledger.holding import SPECIMEN_HOLD
-from services.ledger.opening import open_lapses, open_ledger
+from services.ledger.opening import load_site, open_lapses, open_ledger
+from services.ledger.operations import Audience
 from services.ledger.record import StreamName
 from services.ledger.stewarding import RELEASE
 from services.ledger.unverified import UNVERIFIED
 from services.shared import log, metrics
+from services.shared.channels import load_channels
 from services.shared.clock import SystemClock
 from services.shared.probes import Probes
 from services.shared.settings import Settings
 from services.shared.topics import PATIENT_EVENTS
+
+
+class _Part(Protocol):
+    """A task of the clock that says what is wrong with it."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+    def wrong(self) -> dict[str, str]:
+        """Nothing when all is well."""
+        ...
 
 
 async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> None:
@@ -44,12 +63,17 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
     site = CatchingUp(settings.database, BringUp(ledger.remapper()), every=own.rules, what="site")
+    watching = _watching(settings, own, clock, lambda: heartbeats.partitions)
+
+    parts: tuple[_Part, ...] = (heartbeats, timers, silence, rules, site, *watching)
 
     def ready() -> dict[str, str]:
-        return heartbeats.wrong() | timers.wrong() | silence.wrong() | rules.wrong() | site.wrong()
+        wrong = (part.wrong() for part in parts)
+        return {name: text for found in wrong for name, text in found.items()}
 
+    watchdog = Watchdog(settings.watchdog_url, settings.database, ready, settings.consumer_group)
     with Probes(settings.metrics_bind, settings.metrics_port, ready=ready):
-        tasks = [asyncio.create_task(part.run()) for part in (heartbeats, timers, silence, rules, site)]
+        tasks = [asyncio.create_task(work) for work in (*(part.run() for part in parts), watchdog.run())]
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -58,7 +82,23 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
                 await task
         await timers.close()
         await rules.close()
-        await site.close()
+        for part in (site, *watching):
+            await part.close()
+
+
+def _watching(
+    settings: Settings, own: ClockSettings, clock: SystemClock, partitions: Callable[[], int]
+) -> list[CatchingUp]:
+    """What looks at the feeds and at ourselves, each on a connection of its own."""
+    zone, group = load_site(settings.site).zone, settings.consumer_group
+    steward = any(channel.role == "steward" for channel in load_channels(settings.channels))
+    audiences: tuple[Audience, ...] = ("operations", "steward") if steward else ("operations",)
+    steps: dict[str, Step] = {
+        "feeds": Silences(own, clock, zone=zone, group=group, partitions=partitions),
+        "blind": Blind(own, clock, zone=zone, group=group, partitions=partitions),
+        "drift": Drift(own, clock, zone=zone, audiences=audiences),
+    }
+    return [CatchingUp(settings.database, step, every=own.feeds, what=name) for name, step in steps.items()]
 
 
 async def _main() -> None:

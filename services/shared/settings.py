@@ -33,5 +33,7 @@ class Settings(BaseSettings):
     """`/metrics`, `/livez`, `/readyz` of this process; 0 takes a free port and says which."""
     consumer_group: str = "halo-processor"
     log_json: bool = True
+    watchdog_url: str = ""
+    """Of a service outside that pages when the sign of life of every minute stops."""
     realm: str = ""
     """`demo` marks a database of made-up patients."""
