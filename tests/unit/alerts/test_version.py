@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerts.result import Result, Status
 from alerts.series import Series
-from alerts.version import Measurement, fold
+from alerts.version import Measurement, fold, waited
 from tests.builders import hours, result, vectors
 
 SLOT = "S1"
@@ -189,3 +189,72 @@ def test_an_attempt_and_a_result_that_is_awaited_say_so() -> None:
     assert only(version("I", None, 1)).flags == ("pending",)
     assert only(version("I", None, 1), version("X", None, 2)).flags == ("attempted_only",)
     assert only(version("X", None, 1), version("F", "2.9", 2)).flags == ()
+
+
+def test_an_annotation_alone_is_neither_tried_nor_awaited() -> None:
+    assert only(version("V", None, 1)).flags == ()
+
+
+def test_a_preliminary_of_the_time_of_its_final_is_not_late() -> None:
+    assert only(version("F", "2.9", 2), version("P", "7.0", 2)).flags == ()
+    assert only(version("P", "2.7", 1), version("P", "2.8", 2)).flags == ("preliminary",)
+
+
+def test_each_status_message_promotes_its_own_preliminary_also_of_its_own_time() -> None:
+    story = [version("P", "2.7", 1), version("U", None, 1), version("P", "2.8", 2), version("U", None, 3)]
+    one = only(*story)
+    assert (brief(one), one.preliminary, one.flags) == (("P", "2.8", True), False, ("preliminary",))
+    assert brief(only(*story[:2], version("P", "7.0", 9))) == ("P", "2.7", True), "the later one is not promoted"
+
+
+def test_a_time_of_analysis_is_a_time_of_its_own_too() -> None:
+    deleted = [version("F", "2.9", 1), version("D", None, 2)]
+    again = result("ca", "2.8", hours(0), slot=SLOT, version=hours(3), version_time_from="OBX-19")
+    assert only(*deleted, again).flags == ("reinstated",)
+
+
+def test_other_words_of_the_same_status_are_news_also_without_a_time_of_their_own() -> None:
+    story = [version("F", "2.80", 1, own_time=False), version("C", "2.60", 2, own_time=False)]
+    assert brief(only(*story, version("C", "2.70", 3, own_time=False))) == ("C", "2.70", True)
+    assert brief(only(*story, version("A", "2.60", 3, own_time=False))) == ("A", "2.60", True)
+
+
+DAY = 24.0
+
+
+def electrophoresis(status: str, at: float, value: str | None = None, **more: Any) -> Result:
+    return result("mspike", value, hours(0), slot="M1", status=status, version=hours(at), **more)
+
+
+@pytest.mark.parametrize(
+    ("story", "since", "until"),
+    [
+        ([("I", 1)], 1, None), ([("I", -2)], 0, None), ([("I", 1), ("F", 1 + 5 * DAY)], 1, 1 + 5 * DAY),
+        ([("P", 2), ("I", 3), ("F", 9 * DAY), ("C", 10 * DAY)], 2, 9 * DAY), ([("I", 1), ("X", 6 * DAY)], 1, 6 * DAY),
+        ([("P", 1), ("U", 6 * DAY)], 1, 6 * DAY), ([("I", 1), ("D", 6 * DAY)], 1, 6 * DAY), ([("S", 1), ("P", 6 * DAY)], 1, None),
+    ],
+)  # fmt: skip
+def test_how_long_an_order_was_without_a_result(
+    story: list[tuple[str, float]], since: float, until: float | None
+) -> None:
+    versions = [electrophoresis(status, at, "20" if status in VALUED else None) for status, at in story]
+    wait = waited(versions)
+    assert wait is not None
+    assert (wait.since, wait.until) == (hours(since), None if until is None else hours(until))
+    assert wait.result.status == story[0][0]
+
+
+@pytest.mark.parametrize("story", [[("I", 1), ("F", 5 * DAY)], [("F", 1)], [("F", 1), ("C", 9 * DAY)], [("V", 1)], []])
+def test_a_wait_that_was_never_long_is_none(story: list[tuple[str, float]]) -> None:
+    assert waited(electrophoresis(status, at, "20" if status in VALUED else None) for status, at in story) is None
+
+
+def test_a_preliminary_answers_where_the_test_is_finished_with_it_and_a_pending_final_never() -> None:
+    """An electrophoresis is not finished while preliminary; a calcium is measured."""
+    ordered = version("I", None, 1)
+    assert waited([ordered, version("P", "2.9", 6 * DAY)]) == waited([ordered, version("F", "2.9", 6 * DAY)])
+    assert waited([version("P", "2.9", 1)]) is None
+    later = [version("F", None, 6 * DAY, reason="pending"), version("F", "2.9", 7 * DAY)]
+    wait = waited([ordered, *later])
+    assert wait is not None
+    assert wait.until == hours(7 * DAY)
