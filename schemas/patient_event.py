@@ -45,6 +45,10 @@ class Patient(_Part, frozen=True):
     ward: str = ""
     bed: str = ""
     facility: str = ""
+    service: str = ""
+    """Hospital service (PV1-10)."""
+    diagnoses: tuple[str, ...] = ()
+    """Codes of the diagnoses (DG1-3.1)."""
 
 
 class Source(_Part, frozen=True):

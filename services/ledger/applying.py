@@ -13,8 +13,8 @@ from alerts.result import Result
 from alerts.series import Series
 from schemas.codec import encode_event
 from schemas.identity import stable_id
-from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import context, holding, lateness, querying, unverified, watching
+from schemas.patient_event import ContextChange, Identifier, LabReport, PatientMerge
+from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -150,6 +150,7 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
+        self._enrol(incoming, event, person)
         self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
         return sum("derived" not in r.flags for r in fresh)
@@ -168,12 +169,19 @@ class Work(msgspec.Struct, kw_only=True):
         else:
             self._evaluate_waiting(person.root)
             self.evaluate([person], reach, cause)
+        self._enrol(incoming, event, person)
         self.settle(person, cause)
 
     def _evaluate_waiting(self, root: int) -> None:
         waiting = self.waiting.pop(root, None)
         if waiting is not None:
             self.evaluate([self.persons[root]], *waiting)
+    def _enrol(self, incoming: Incoming, event: LabReport | ContextChange, person: Stored) -> None:
+        """By a rule of the site file."""
+        record = self.locked.by_sent[event.patient.id]
+        if enrolling.take(incoming, event, person, record, self.teller.site, self.writes):
+            person.context = context.build(person.entries, person.demographics, self.zone)
+
 
     def evaluate(self, persons: list[Stored], reach: Reach, cause: Cause, moved: frozenset[int] = frozenset()) -> None:
         """Ask the rules, compare with what is stored, tell. Several persons at once after a merge or its undoing."""

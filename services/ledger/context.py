@@ -22,6 +22,8 @@ DAY = len("2026-03-01")
 """A time this short is a day."""
 _RANK = "%Y%m%dT%H%M%S%f"
 _SEXES = {"F": "F", "M": "M"}
+RULE = "rule"
+"""As the unit of an entry of enrolment: a rule of the site file said it, and the note names the rule."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,9 +118,13 @@ class _Run(msgspec.Struct, kw_only=True):
 def in_force(entries: Iterable[Ranked]) -> list[Ranked]:
     """Of what is said again of the same kind, begin and code the newest counts; a `withdrawn` takes it back.
 
+    What a rule of the site file says of enrolment counts only while nobody else says anything of it.
     So an entry without an end is ended, and a wrong one corrected, by saying it again. Without a code the value tells
     entries apart. A state without a time comes with the rank of where its word was first said.
     """
+    entries = list(entries)
+    if any(entry.kind == "enrolment" and entry.unit != RULE for _, _, entry in entries):
+        entries = [item for item in entries if item[2].unit != RULE or item[2].kind != "enrolment"]
     kept: dict[tuple[str, str, str, str], Ranked] = {}
     runs: dict[str, _Run] = {}
     for item in sorted(entries, key=lambda item: item[:2]):

@@ -27,7 +27,7 @@ L = TypeVar("L", bound=Ledger)
 
 def load_site(path: Path | None) -> Site:
     """The hospital's site file, the default site without one. SiteInvalid or OSError name file and mistake."""
-    return read_site(path.read_text("utf-8"), str(path)) if path else DEFAULT_SITE
+    return read_site(path.read_text("utf-8-sig"), str(path)) if path else DEFAULT_SITE
 
 
 def open_journal(settings: Settings) -> Journal:
@@ -51,10 +51,10 @@ def open_lapses(settings: Settings, *, rules: Sequence[Rule] = RULES) -> Lapses:
 def _made(kind: type[L], settings: Settings, stream: StreamName, rules: Sequence[Rule], cached_patients: int) -> L:
     process = "clock" if kind is Lapses else "processor"
     site = load_site(settings.site)
+    teller = Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo")
+    teller.follow(site)
     return kind(
         lambda: database.connect_writer(settings.database, process), stream, site=site,
-        rules=Rules(rules, default_pack()),
-        teller=Teller(load_channels(settings.channels), site.version, made_up=settings.realm == "demo",
-                      watched=site.file.enrolment.watch),
+        rules=Rules(rules, default_pack()), teller=teller,
         journal=open_journal(settings), zone=site.zone, cached_patients=cached_patients,
     )  # fmt: skip

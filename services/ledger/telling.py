@@ -22,7 +22,7 @@ from services.ledger.journal import Entry
 from services.ledger.operations import Technical
 from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
-from services.mapping.site import Site
+from services.mapping.site import DEFAULT_SITE, Site
 from services.shared.channels import Channel
 from services.shared.feeds import STOPS, Stop, stop
 from services.shared.rule_pack import DRAFT, Standing
@@ -60,10 +60,12 @@ class Teller:
         self.watched: Watched = watched
         """The hospital's rule of who is watched."""
         self._site_version, self._made_up = site_version, made_up
+        self.site = DEFAULT_SITE
+        """Whose rules of enrolment hold."""
 
     def follow(self, site: Site) -> None:
         """The site file that is in force from now on."""
-        self._site_version, self.watched = site.version, site.file.enrolment.watch
+        self.site, self._site_version, self.watched = site, site.version, site.file.enrolment.watch
 
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""

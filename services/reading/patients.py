@@ -116,7 +116,15 @@ def patient_of(group: Group, header: Header, choose: Choose = first_identifier) 
         ward=place.component(1) if place else "",
         bed=place.component(3) if place else "",
         facility=place.component(4) if place else "",
+        service=visit.component(10) if visit else "",
+        diagnoses=_diagnoses(group, header),
     )
+
+
+def _diagnoses(group: Group, header: Header) -> tuple[str, ...]:
+    """Codes (DG1-3.1), each once."""
+    rows = (Row(segment, header.dialect) for segment in group.segments if segment.name == "DG1")
+    return tuple(dict.fromkeys(code for row in rows if (code := row.component(3).strip())))
 
 
 def identifiers_of(row: Row, number: int, header: Header, facility: str = "") -> tuple[Identifier, ...]:
