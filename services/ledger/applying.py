@@ -14,7 +14,7 @@ from alerts.series import Series
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, Identifier, LabReport, PatientMerge
-from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
+from services.ledger import context, enrolling, holding, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
