@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,18 @@ from tests.real.system import System, system
 
 PARTITIONS = 4
 """Fewer than in a hospital: enough to tell partitions apart, quicker to make anew for each test."""
+
+
+WITHOUT_SERVERS = ("unit", "contract")
+"""Folders of tests that start nothing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup` one process has the servers and ports, the other one what needs none."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] not in WITHOUT_SERVERS or item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.xdist_group("servers"))
 
 
 @pytest.fixture(scope="session")
