@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
@@ -73,7 +73,7 @@ def sample_at(view: View, at: datetime, *, preliminary: bool = False) -> Sample 
 
 
 def _sample_at(view: View, at: datetime, *, preliminary: bool) -> Sample | None:
-    total, adjusted, ionised = (_at(view, name, at, preliminary=preliminary) for name in ("ca", ADJUSTED, "ica"))
+    total, adjusted, ionised = [_at(view, name, at, preliminary=preliminary) for name in ("ca", ADJUSTED, "ica")]
     own = total or adjusted or ionised
     if own is None:
         return None
@@ -119,12 +119,18 @@ def _payne(view: View, total: Point, albumin: Point | None) -> Reading | None:
 
 def earlier(view: View, reading: Reading) -> list[Reading]:
     """Readings on the same basis in the 7 days before (168 h, inclusive), in collection order."""
+    return [*newest_first(view, reading)][::-1]
+
+
+def newest_first(view: View, reading: Reading) -> Iterator[Reading]:
+    """The same, the newest first, each worked out when it is asked for."""
     window = hours(view.pack, "calcium.rise_hours")
     name = ADJUSTED if reading.basis == "LAB_ADJUSTED" else "ca"
-    points = view.series.before(name, reading.at, window)
-    if reading.basis != "PAYNE":
-        return [_plain(point, reading.basis, reading.analyte) for point in points]
-    return [found for found in (payne(view, point) for point in points) if found]
+    for point in reversed(view.series.before(name, reading.at, window)):
+        if reading.basis != "PAYNE":
+            yield _plain(point, reading.basis, reading.analyte)
+        elif found := payne(view, point):
+            yield found
 
 
 def possible_adjustments(pack: Pack, total: Interval) -> Interval:
@@ -212,5 +218,5 @@ def _plain(point: Point, basis: Basis, analyte: str, flags: tuple[str, ...] = ()
 
 
 def _quantity(name: str, interval: Interval, points: Sequence[Point], method: str = "") -> Quantity:
-    results = tuple(point.result.result_id for point in points)
+    results = tuple([point.result.result_id for point in points])
     return Quantity(name=name, interval=interval, unit="mmol/L", results=results, method=method)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.calcium_basis import Reading, Sample, earlier, possible_adjustments, sample_at
+from alerts.calcium_basis import Reading, Sample, newest_first, possible_adjustments, sample_at
 from alerts.calm import not_met
 from alerts.completing import span_hours
 from alerts.condition import Node, all_of, any_of, compare, fact
@@ -201,10 +201,10 @@ def _within(side: Side, view: View, sample: Sample) -> Truth:
 
 def _change(view: View, reading: Reading) -> dict[str, str]:
     """Payne's value has no series of its own, so its change is worked out here; of the others by the engine."""
-    before = earlier(view, reading) if reading.basis == "PAYNE" else []
-    if not before or reading.exact is None or before[-1].exact is None:
+    before = next(newest_first(view, reading), None) if reading.basis == "PAYNE" else None
+    if before is None or reading.exact is None or before.exact is None:
         return {}
-    return {"change": str(reading.exact - before[-1].exact), "change_hours": span_hours(reading.at - before[-1].at)}
+    return {"change": str(reading.exact - before.exact), "change_hours": span_hours(reading.at - before.at)}
 
 
 def _ionised(sample: Sample) -> Reading:

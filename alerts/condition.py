@@ -88,7 +88,8 @@ def used_results(node: Node) -> tuple[str, ...]:
 
 
 def _collect(node: Node, found: dict[str, None]) -> None:
-    found.update(dict.fromkeys(node.results))
+    for result in node.results:
+        found[result] = None
     for child in node.children:
         _collect(child, found)
 

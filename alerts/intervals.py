@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 
 from alerts.logic import Interval
 
 _MINUS_INFINITY, _INFINITY = Decimal("-Infinity"), Decimal("Infinity")
+_low = attrgetter("low")
 
 
 def ratio(numerator: Interval, denominator: Interval) -> Interval:
@@ -44,6 +46,8 @@ def lowest(values: Sequence[Interval]) -> Interval:
     """The minimum of the quantities; at least one must be given."""
     if len(values) == 1 and values[0].high is not None:
         return values[0]
+    if all(map(_exact, values)):
+        return min(values, key=_low)
     low, open_low = min((v.low, not v.low_closed) for v in values)
     tops = [(v.high, v.high_closed) for v in values if v.high is not None]
     high, high_closed = min(tops) if tops else (None, False)
@@ -54,6 +58,8 @@ def highest(values: Sequence[Interval]) -> Interval:
     """The maximum of the quantities; at least one must be given."""
     if len(values) == 1 and values[0].high is not None:
         return values[0]
+    if all(map(_exact, values)):
+        return max(values, key=_low)
     low, open_low = max((v.low, not v.low_closed) for v in values)
     if any(v.high is None for v in values):
         return Interval(low, None, not open_low, high_closed=False)

@@ -14,6 +14,7 @@ import msgspec
 from alerts.alert import AlertState, Undetermined
 from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
+from alerts.logic import FALSE
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.stepping import Resumed, Step, Trail, Walk, settled
@@ -70,6 +71,8 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         fresh = [_as_it_may_stand(view, step) for step in fresh]
     if kept and not fresh and kept == len(known.steps):
         return known
+    if not known.episodes and fresh and all(_says_no(step) for step in fresh):
+        return Memo(steps=known.steps[:kept] + tuple(fresh), folds=kept)  # nothing to fold: no step ever met anything
     steps = known.steps[:kept] + tuple(fresh)
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
     folds = max(start, settled(steps, steps[-1].at)) if steps else 0
@@ -85,6 +88,10 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         folded=folded,
         folds=folds,
     )
+
+
+def _says_no(step: Step) -> bool:
+    return step.judgement is not None and step.judgement.truth is FALSE
 
 
 def _fold(folded: Fold, steps: Sequence[Step], clearing: Clearing) -> Fold:
@@ -108,7 +115,8 @@ def _told(
         return (), ()
     before = known.episodes[:done]
     later = tuple(told_apart(whole.episodes[done:], before))
-    return (*before, *later), (*known.alerts[:done], *_alerts(view, rule, later, known, since))
+    changed = msgspec.structs.replace(known, episodes=known.episodes[done:], alerts=known.alerts[done:])
+    return (*before, *later), (*known.alerts[:done], *_alerts(view, rule, later, changed, since))
 
 
 def _as_it_may_stand(view: View, step: Step) -> Step:

@@ -159,7 +159,10 @@ class Series:
             points = self._points.get(analyte)
             if points and (time is None or points[-1].at > time):
                 several = bool(found)
-                found += [point.at for point in self.after(analyte, time)]
+                if time is not None and (len(points) == 1 or points[-2].at <= time):  # mostly one is new
+                    found.append(points[-1].at)
+                else:
+                    found += [point.at for point in self.after(analyte, time)]
         return sorted(set(found)) if several else found
 
     def since(self, analyte: str, time: datetime | None) -> Sequence[Point]:
@@ -230,7 +233,9 @@ class Series:
 
         Final values only, unless `preliminary` lets the others in.
         """
-        points = self._points.get(analyte, ())
+        points = self._points.get(analyte)
+        if not points or points[-1].at < time - within:
+            return None
         low = bisect_left(points, time - within, key=_time)
         high = bisect_right(points, time + within, low, key=_time)
         near = [p for p in points[low:high] if preliminary or not p.preliminary]

@@ -9,11 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from alerts.condition import compare
 from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, all_true
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
-from alerts.samples import quantity
 from alerts.series import Point
 
 EDTA: Final = "EDTA?"
@@ -53,9 +51,15 @@ def edta(view: View, at: datetime) -> Truth:
     potassium, calcium = view.series.at("k", at), view.series.at("ca", at) or view.series.at("ca_adj", at)
     if potassium is None or calcium is None:
         return FALSE
-    high = compare(quantity(potassium), view.pack.limit("edta.k")).truth
-    low = compare(quantity(calcium), view.pack.limit("edta.ca")).truth
+    if _crosses(view, "edta.k", potassium) is FALSE:  # as nearly always
+        return FALSE
+    high, low = _crosses(view, "edta.k", potassium), _crosses(view, "edta.ca", calcium)
     return all_true([high, low, _phosphatase(view, at)])
+
+
+def _crosses(view: View, key: str, point: Point) -> Truth:
+    limit = view.pack.limit(key)
+    return point.interval.test(limit.operator, limit.value)
 
 
 def _phosphatase(view: View, at: datetime) -> Truth:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -111,6 +112,7 @@ def _is_antibody(words: Iterable[str]) -> bool:
     return any(name in text for name in ANTIBODIES)
 
 
+@lru_cache(maxsize=1024)
 def isotypes(text: str) -> Bands:
     """All named in `IgG-kappa`, `IgA_lambda+IgG-kappa`, `FLC_kappa`; empty when no light chain is named."""
     found = frozenset(Isotype((band["heavy"] or "").lower(), band["light"].lower()) for band in _BAND.finditer(text))

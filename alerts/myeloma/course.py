@@ -171,7 +171,7 @@ class Course:
     def _confirm(self, tests: Tests) -> list[Node]:
         """What this sample confirms together with the one before it."""
         last = self._last
-        if last is None:
+        if last is None or not last.large:  # of a sample that asked nothing there is nothing to confirm
             return []
         found = [*self._confirm_pd(last, tests), *self._confirm_significant(last, tests)]
         return [node for node in found if node.truth is TRUE]

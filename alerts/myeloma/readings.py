@@ -7,9 +7,8 @@ compared with IMWG limits are no readings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -87,7 +86,9 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
         points, same = view.series.since(self.analyte, since), up_to(self.items, since)
         if not points and same == len(self.items):
             return self
-        before = [reading.point for reading in self.items[:same]]
+        days = timedelta(days=int(view.pack["relapse.specimen_days"]) + 1)
+        near = up_to(self.items, points[0].at - days) if points else same
+        before = [reading.point for reading in self.items[near:same]]
         new = one_a_specimen(view.pack, (p for p in points if evaluable(p)), before)
         items = list(self.items[:same])
         for point in new:
@@ -133,8 +134,12 @@ def _seen(pack: Pack, kept: Sequence[Point], point: Point) -> bool:
     if not point.result.specimen:
         return False
     days = int(pack["relapse.specimen_days"])
-    near = takewhile(lambda other: whole_days(other.at, point.at) <= days, reversed(kept))
-    return any(same_specimen(pack, other, point) for other in near)
+    for other in reversed(kept):
+        if whole_days(other.at, point.at) > days:
+            return False
+        if other.result.specimen == point.result.specimen and same_specimen(pack, other, point):
+            return True
+    return False
 
 
 def same_specimen(pack: Pack, one: Point, other: Point) -> bool:

@@ -68,6 +68,8 @@ class Tests(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def basis(self) -> str:
         """Why one sample is possible progression; empty when nothing is met or left open."""
+        if not self.large:  # then nothing was asked
+            return ""
         if is_open(self.confirmed):
             return "confirmed_nadir"
         if is_open(self.raw):

@@ -33,6 +33,8 @@ class Catalogue:
         self.language = language
         self.keys = frozenset(m.id if isinstance(m.id, str) else m.id[0] for m in catalogue if m.id and m.string)
         self._texts = {key: self._messages.gettext(key) for key in self.keys}
+        self._said = {key: text for key, text in self._texts.items() if "{" not in text and "}" not in text}
+        """Those that are said as they stand."""
         self._counted: dict[tuple[str, int], str] = {}
 
     def __contains__(self, key: str) -> bool:
@@ -40,6 +42,8 @@ class Catalogue:
 
     def text(self, key: str, **values: str) -> str:
         """The message with its values filled in; KeyError names a key that the catalogue lacks."""
+        if not values and key in self._said:
+            return self._said[key]
         try:
             return self._texts[key].format(**values)
         except KeyError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel.dates import format_date
 
@@ -29,10 +29,9 @@ def number(value: Decimal, language: Language, *, exact: bool = False) -> str:
 
     Even `exact` gives six decimals at most: no laboratory sends more, only a division does, and JSON keeps them all.
     """
-    exponent, shown = value.as_tuple().exponent, _COMPUTED if exact else _SHOWN
-    if isinstance(exponent, int) and exponent < _EXPONENT[shown]:
-        value = value.quantize(shown, ROUND_HALF_UP).normalize()
-    text = f"{value:f}"
+    text, shown = f"{value:f}", _COMPUTED if exact else _SHOWN
+    if len(text.partition(".")[2]) > -_EXPONENT[shown]:
+        text = f"{value.quantize(shown, ROUND_HALF_UP).normalize():f}"
     return text.replace(".", ",") if language == "sl" else text
 
 
@@ -41,6 +40,7 @@ def signed(value: Decimal, language: Language) -> str:
     return ("+" if value >= 0 else "") + number(value, language)
 
 
+@cache
 def unit(code: str, language: Language) -> str:
     """A UCUM code as people write it."""
     text = _UNITS.get(code, code)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from alerts.episodes import Episode
 from alerts.rule import Judgement
@@ -48,14 +49,18 @@ def _joined(parts: list[str]) -> str:
 
 
 def _finding(rule: str, last: Judgement, language: Language) -> str:
-    words = catalogue(language)
-    named = (f"analyte.{last.facts.get('label', last.analyte)}", f"analyte.{last.analyte}", f"rule.{rule}")
-    label = words.first(*named, default=last.analyte or rule)
+    label = _label(rule, last.facts.get("label", last.analyte), last.analyte, language)
     if last.value is not None:
         return f"{label} {figures.measured(last.value, last.unit, language)}"
     bound = last.facts.get("bound", "")
     text = bound.replace(".", ",") if language == "sl" else bound
     return f"{label} {text} {figures.unit(last.unit, language) if bound else ''}".rstrip()
+
+
+@cache
+def _label(rule: str, label: str, analyte: str, language: Language) -> str:
+    named = (f"analyte.{label}", f"analyte.{analyte}", f"rule.{rule}")
+    return catalogue(language).first(*named, default=analyte or rule)
 
 
 def _change(last: Judgement, language: Language) -> str:
@@ -71,7 +76,7 @@ def _notes(rule: str, episode: Episode, language: Language) -> list[str]:
     flags = [words.first(f"flag.{flag}") for flag in sorted(last.flags, key=_rank)]
     beside = _beside(last, language) if "beside" in last.facts else []
     level = words.first(f"level.{episode.grade.level}", f"level.{rule}")
-    why = [words.first(f"why.{reason}") for reason in last.facts.get("why", "").split(",")]
+    why = [words.first(f"why.{reason}") for reason in last.facts["why"].split(",")] if "why" in last.facts else []
     ordered = (*flags[:1], level, *flags[1:]) if _BEFORE_ALL in last.flags else (level, *flags)
     return [note for note in (*beside[:1], *why, *ordered, *beside[1:], _request(rule, last, language)) if note]
 
@@ -124,8 +129,9 @@ def _request(rule: str, last: Judgement, language: Language) -> str:
 def _sample(last: Judgement, language: Language) -> str:
     """When it was taken; of a test that is late the last one there is, of an order when it was made."""
     offset = int(last.facts.get("offset", "0"))
-    key, fact = next(((key, fact) for fact, key in _OTHER_TIMES.items() if fact in last.facts), ("sample", ""))
-    at = datetime.fromisoformat(last.facts[fact]) if fact else last.at
+    key, at = "sample", last.at
+    for fact in [fact for fact in _OTHER_TIMES if fact in last.facts][:1]:
+        key, at = _OTHER_TIMES[fact], datetime.fromisoformat(last.facts[fact])
     when = figures.moment(at, offset, language, date_only="date_only" in last.facts.get("sample_flags", ""))
     return catalogue(language).text(key, when=when)
 

@@ -46,6 +46,7 @@ class Rules:
     def __init__(self, rules: Sequence[Rule], pack: Pack, content: str | None = None) -> None:
         """`content` is the text `pack` was read from; None: that of the pack that ships."""
         self.rules = tuple(rules)
+        self._in_turn = tuple(in_turn(rules))
         self.pack = pack
         self.content = shipped() if content is None else content
         self.hash, self.mark = hash_of(self.content), fingerprint(self.content)
@@ -63,7 +64,7 @@ class Rules:
     def ask(self, person: Stored, reach: Reach) -> list[AlertState]:
         """All alerts the rules make now. A rule that raises leaves its alerts standing and the person incomplete."""
         view = self.view(person)
-        for rule in in_turn(self.rules):
+        for rule in self._in_turn:
             memo = person.memos.get(rule.name)
             if rule.timed:
                 self._timed(person, view, rule, reach)
@@ -95,10 +96,12 @@ class Rules:
 
 def _concerns(rule: Rule, memo: Memo, reach: Reach) -> bool:
     """Its inputs changed; or what was measured now may cast doubt on the draw of one of its alerts."""
-    if reach.analytes is None or rule.inputs & reach.analytes:
+    if reach.analytes is None or not rule.inputs.isdisjoint(reach.analytes):
         return True
     since = reach.since
-    return since is not None and bool(reach.analytes & NOTED) and any(a.sampled_at >= since for a in memo.alerts)
+    if since is None or not memo.alerts or NOTED.isdisjoint(reach.analytes):
+        return False
+    return any(a.sampled_at >= since for a in memo.alerts)
 
 
 def said(person: Stored, rule: str) -> tuple[AlertState, ...]:
