@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from infra.database import migrate
 from services.cli import durability, rules_standing
+from services.ledger import site_in_force
 from services.ledger.opening import load_site
 from services.mapping.site_file import SiteInvalid
 from services.shared import kafka
@@ -29,6 +30,12 @@ DISK_FAIL_BYTES = GIB
 SKEW_WARN_S = 1.0
 SKEW_FAIL_S = 5.0
 """Engineering defaults: a collection time is compared with the time of receipt."""
+
+_BEHIND = """
+SELECT count(*) FROM patient WHERE site_version NOT IN ('', (
+    SELECT version FROM active_version WHERE kind = 'site' AND from_at <= clock_timestamp()
+    ORDER BY from_at DESC, id DESC LIMIT 1))
+"""
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -171,6 +178,31 @@ def _off(rule: str, until: str) -> Finding:
     return Finding(level="warn", what="rules", text=text, todo="`halo rules on` when the reason is gone")
 
 
+def check_site(settings: Settings) -> list[Finding]:
+    """Is the file of HALO_SITE, which intake reads, the one that is in force; is everybody read by it."""
+    try:
+        with connect_blocking(settings.database, "doctor") as connection:
+            version = _value(connection, site_in_force.VERSION) or ""
+            behind = _value(connection, _BEHIND) or 0
+    except psycopg.Error:  # the findings on database and migrations say so
+        return []
+    if not version:
+        return []
+    ours = load_site(settings.site).version
+    found = [Finding(level="ok", what="site file", text=f"{version} is in force")]
+    if settings.site is not None and ours != version:
+        found = [Finding(
+            level="warn", what="site file", text=f"{settings.site} is {ours}, in force is {version}",
+            todo=f"halo site apply {settings.site}, or put back what `halo site show` prints",
+        )]  # fmt: skip
+    if behind:
+        found.append(Finding(
+            level="warn", what="site file", text=f"the reports of {behind} patients are still to be read by {version}",
+            todo="the clock does it; start `halo site apply` with the same file again to see how far it is",
+        ))  # fmt: skip
+    return found
+
+
 def check_disk(settings: Settings) -> list[Finding]:
     """Room where the embedded servers, secrets and logs are."""
     folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
@@ -197,6 +229,7 @@ CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_database,
     check_migrations,
     check_rules,
+    check_site,
     check_durability,
 )
 

@@ -16,7 +16,7 @@ from schemas.patient_event import Event, Heartbeat, Refused
 from services.cli.context_csv import ContextInvalid, read_context
 from services.cli.pack_file import RULES_OPTION, pack_in, pack_of
 from services.cli.running import settings_of
-from services.ledger import replaying
+from services.ledger import replaying, site_in_force
 from services.ledger.memory import Memory
 from services.ledger.opening import load_site
 from services.mapping.site import Site
@@ -24,6 +24,7 @@ from services.mapping.site_file import SiteInvalid
 from services.reading.adt import DISPOSITIONS
 from services.reading.formats import Format, UnreadableFile, read_file
 from services.shared import database, rule_pack
+from services.shared.settings import Settings
 
 NEVER = "9999-12-31T00:00:00Z"
 """Reception of a message without any time of its own: no collection time is in its future."""
@@ -59,7 +60,7 @@ def command(  # noqa: PLR0913 - one an option
     try:
         moment, known = _moment(now), load_site(site)
         lines = (
-            _stored(data_dir, known, pack if rules else None, moment) if stored else
+            _stored(data_dir, known if site else None, pack if rules else None, moment) if stored else
             _files(files, form, context, Memory(known, now=moment, pack=pack), known, moment)
         )  # fmt: skip
         for line in lines:
@@ -118,12 +119,13 @@ def _received(event: Event, received_at: str) -> Event:
     return msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, received_at=received_at))
 
 
-def _stored(data_dir: Path | None, site: Site, pack: Pack | None, now: datetime | None) -> list[bytes]:
-    return asyncio.run(_read_stored(settings_of(data_dir).database, site, pack, now))
+def _stored(data_dir: Path | None, site: Site | None, pack: Pack | None, now: datetime | None) -> list[bytes]:
+    return asyncio.run(_read_stored(settings_of(data_dir), site, pack, now))
 
 
-async def _read_stored(dsn: str, site: Site, pack: Pack | None, now: datetime | None) -> list[bytes]:
-    async with await database.connect(dsn, "evaluate") as conn:
+async def _read_stored(settings: Settings, named: Site | None, pack: Pack | None, now: datetime | None) -> list[bytes]:
+    async with await database.connect(settings.database, "evaluate") as conn:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         chosen = pack or pack_in((await rule_pack.read_in_force(conn))[0])
+        site = named or await site_in_force.known(conn, load_site(settings.site))
         return await replaying.lines(conn, site.zone, chosen, now=now)

@@ -9,7 +9,7 @@ import click
 
 from alerts.thresholds import default_pack
 from services.cli.running import settings_of
-from services.ledger import replaying
+from services.ledger import replaying, site_in_force
 from services.ledger.opening import load_site
 from services.shared import database
 from services.shared.settings import Settings
@@ -28,7 +28,7 @@ def command(context: click.Context, data_dir: Path | None) -> None:
 
 
 async def _differences(settings: Settings) -> list[replaying.Difference]:
-    site = load_site(settings.site)
     async with await database.connect(settings.database, "rebuild") as conn:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        site = await site_in_force.known(conn, load_site(settings.site))
         return [found async for found in replaying.differences(conn, site.zone, default_pack())]

@@ -18,7 +18,7 @@ from services.cli.pack_file import content_of, pack_in
 from services.cli.rules_acts import Account, Act, account, moment, record, transacted
 from services.cli.running import DATA_DIR, settings_of
 from services.cli.saying import Sayer
-from services.ledger import previewing
+from services.ledger import previewing, site_in_force
 from services.ledger.journal import Journal
 from services.ledger.opening import load_site
 from services.ledger.previewing import Preview
@@ -53,13 +53,14 @@ def activate(file: Path | None, at: str, login: str, data_dir: Path | None, *, t
     pack, start = pack_in(content), moment(at, "--at") if at else None
     if start is not None and start < datetime.now(UTC):
         raise click.BadParameter(f"{at} is over already; leave it out for at once", param_hint="--at")
-    zone = load_site(settings_of(data_dir).site).zone
+    started_with = load_site(settings_of(data_dir).site)
 
     async def look(conn: AsyncConnection[Any], _journal: Journal) -> tuple[Account, Preview]:
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # it judges longer than it reads
         person = await account(conn, login)
         await _may(conn, content, pack, start or datetime.now(UTC), training=training)
+        zone = (await site_in_force.known(conn, started_with)).zone
         return person, await previewing.preview(conn, zone, pack, progress=_say_progress)
 
     person, found = transacted(data_dir, look)

@@ -153,7 +153,7 @@ class Remapper:
         now = at or datetime.now(UTC)
         site = await self.govern(conn)
         report, record = await _report(conn, event_id)
-        wanted = [item for item in await _items(conn, [event_id]) if item.open and (items is None or item.id in items)]
+        wanted = [item for item in await _items(conn, [event_id]) if item.open and (item.id in items if items is not None else not item.barred)]
         if not wanted or site.refuses_identity(report.patient.id):
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
         work = await self._work(conn, report.patient.id)

@@ -45,6 +45,12 @@ async def in_force(conn: AsyncConnection[Any], site: Site) -> Site:
     return await adopt(conn, site) if not version else await read(conn, version)
 
 
+async def known(conn: AsyncConnection[Any], site: Site) -> Site:
+    """The file in force, `site` where none ever was; writes nothing. SiteUnusable."""
+    version = await version_in_force(conn)
+    return site if version in ("", site.version) else await read(conn, version)
+
+
 async def version_in_force(conn: AsyncConnection[Any]) -> str:
     """Empty while no file was ever in force."""
     row = await (await conn.execute(VERSION)).fetchone()

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.app import halo
+from services.cli.checks import check_site
 from services.ledger.bringing_up import BringUp
 from services.ledger.opening import open_ledger
 from services.shared import database as databases
@@ -251,3 +252,16 @@ def test_what_is_held_is_learned_from_and_nothing_of_a_patient_is_shown(
     assert "Made-up" not in said
     assert run("learn").exit_code == 2
     assert run("learn", site_file(tmp_path, "", "empty.txt")).exit_code == 1
+
+
+def test_doctor_says_when_the_file_of_the_settings_is_not_the_one_in_force(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    hospital.take(local(1, {"KALCIJ": ("2.30", "mmol/L")}))
+    assert [one.level for one in check_site(hospital.settings)] == ["ok"]
+    done("apply", site_file(tmp_path, MENDED), *BY)
+    (found,) = check_site(hospital.settings)
+    assert found.level == "warn"
+    assert version(database) in found.text
+    ask(database, "UPDATE patient SET site_version = 'before'")
+    assert "1 patients are still to be read" in check_site(hospital.settings)[1].text
