@@ -32,7 +32,7 @@ NEVER = "9999-12-31T00:00:00Z"
 
 @click.command("evaluate")
 @click.option(
-    "--format", "form", type=click.Choice(["hl7v2", "ndjson", "csv"]), help="Found out by itself when left out."
+    "--format", "form", type=click.Choice(["hl7v2", "fhir", "ndjson", "csv"]), help="Found out by itself when left out."
 )
 @click.option(
     "--now",
@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 - one an option
     form: str | None, now: str | None, site: Path | None, context: Path | None, rules: Path | None, stored: bool,
     data_dir: Path | None, files: tuple[Path, ...],
 ) -> None:  # fmt: skip
-    """Evaluate HL7 v2, NDJSON or CSV FILES and print one JSON line per patient; nothing is stored or sent.
+    """Evaluate HL7 v2, FHIR, NDJSON or CSV FILES and print one JSON line per patient; nothing is stored or sent.
 
     Messages that are refused are named on stderr. Ends with 1 only when a file cannot be read at all.
     """
@@ -99,7 +99,7 @@ def _events(path: Path, form: str | None, site: Site) -> Iterator[Event]:
     try:
         outcomes = read_file(
             path.read_bytes(), cast("Format | None", form), zone=site.zone, choose=site.patient_id,
-            dispositions={**DISPOSITIONS, **site.file.discharge},
+            dispositions={**DISPOSITIONS, **site.file.discharge}, systems=site.file.identifier.systems,
         )  # fmt: skip
         for number, outcome in enumerate(outcomes, 1):
             if outcome.refusal is not None:

@@ -1,4 +1,4 @@
-"""`halo send`: HL7 v2 files over MLLP, and what the receiver answered."""
+"""`halo send`: HL7 v2 files over MLLP or FHIR files over HTTP, and what the receiver answered."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.progress import track
 
 from services.cli.running import address_of
 from services.cli.saying import Sayer
+from services.cli.send_fhir import send_files
 from services.reading.batches import split
 from services.shared.mllp_client import Acknowledgement, MllpClient, acknowledgements
 from services.shared.ports import MLLP_DEFAULT
@@ -34,8 +35,10 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--ca", type=FILE, help="Who issued the receiver's certificate (PEM); the system's list if left out.")
 @click.option("--cert", type=FILE, help="Certificate to show (PEM), with its key or beside --key.")
 @click.option("--key", type=FILE, help="Its key (PEM).")
+@click.option("--fhir", "url", help="Send FHIR files to this address instead (http://HOST:PORT/fhir).")
+@click.option("--token-file", type=FILE, help="With --fhir: the sender's token (halo token create --kind fhir).")
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one an option
     context: click.Context,
     /,
     *,
@@ -45,14 +48,21 @@ def command(
     rate: float | None,
     patience: float,
     tls: bool,
+    url: str | None,
+    token_file: Path | None,
     **certificates: Path | None,
 ) -> None:
     """Send HL7 v2 FILES over MLLP, one message after another, and print each acknowledgement.
 
     A file may hold any number of messages, with or without batch envelopes or MLLP framing. A lost connection is made
     again and the unanswered message sent again. Ends with 1 if any message was not accepted (AA or CA).
+    With --fhir URL: FHIR resources and Bundles (JSON, one a file or one a line) by HTTP POST.
     """
     sayer = Sayer()
+    if url is not None:
+        ca = certificates.get("ca")
+        taken = send_files(url, token_file, files, sayer, rate=rate, patience=patience, ca=ca)
+        context.exit(0 if taken else 1)
     messages = [(path, message) for path in files for message in split(path.read_bytes())]
     if not messages:
         raise click.ClickException("no HL7 v2 message in these files; a message starts with MSH on a line of its own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import Literal
 
 from schemas.patient_event import Purpose
@@ -11,13 +12,18 @@ from services.reading import csv_reports, hl7v2, ndjson
 from services.reading.adt import DISPOSITIONS
 from services.reading.batches import split
 from services.reading.csv_layout import CsvInvalid, looks_like_csv
+from services.reading.fhir.files import looks_like_fhir, read_documents
+from services.reading.fhir.naming import Naming
 from services.reading.header import NotHl7, read_header
 from services.reading.outcome import Outcome
 from services.reading.patients import Choose, first_identifier
 
-Format = Literal["hl7v2", "ndjson", "csv"]
+Format = Literal["hl7v2", "ndjson", "csv", "fhir"]
 
 
+FHIR_SENDER = "fhir"
+"""Whose resources a file holds; over HTTP it is the sender of the token."""
+NO_SYSTEMS: Mapping[str, str] = MappingProxyType({})
 LINE = 64 * 1024
 """A line of column names is shorter."""
 
@@ -27,16 +33,19 @@ class UnreadableFile(ValueError):
 
 
 def detect(data: bytes) -> Format:
-    """`{` begins NDJSON, a line of column names CSV, all else is HL7 v2. UnreadableFile for an empty file."""
+    """JSON is FHIR by its resourceType, else NDJSON; a line of column names CSV, all else HL7 v2.
+
+    UnreadableFile for an empty file.
+    """
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0\x0b")[:1]
     if not start:
-        raise UnreadableFile("the file is empty; expected HL7 v2 messages or one JSON event a line")
-    if start == b"{":
-        return "ndjson"
+        raise UnreadableFile("the file is empty; expected HL7 v2 messages, FHIR resources or one JSON event a line")
+    if start in (b"{", b"["):
+        return "fhir" if looks_like_fhir(data) else "ndjson"
     return "csv" if looks_like_csv(data[:LINE].partition(b"\n")[0]) else "hl7v2"
 
 
-def read_file(
+def read_file(  # noqa: PLR0913 - one a property of the site
     data: bytes,
     format: Format | None = None,  # noqa: A002 - the option's name
     *,
@@ -45,15 +54,21 @@ def read_file(
     default_charset: str = hl7v2.DEFAULT_CHARSET,
     choose: Choose = first_identifier,
     dispositions: Mapping[str, str] = DISPOSITIONS,
+    systems: Mapping[str, str] = NO_SYSTEMS,
 ) -> Iterator[Outcome]:
     """The outcomes of all messages. An event is taken as received at its sender's time (MSH-7; of CSV its newest row).
 
-    `zone` is the sender's zone, for MSH-7 without an offset; `choose` and `dispositions` as of `hl7v2.read`.
+    `zone` is the sender's zone, for MSH-7 without an offset; `choose` and `dispositions` as of `hl7v2.read`;
+    `systems` are the authorities behind FHIR identifier systems.
     Raises UnreadableFile where nothing can be read at all.
     """
     kind = format or detect(data)
     if kind == "ndjson":
         yield from ndjson.read(data)
+        return
+    if kind == "fhir":
+        naming = Naming(sender=FHIR_SENDER, systems=systems, choose=choose)
+        yield from read_documents(data, naming=naming, zone=zone, purpose=purpose)
         return
     if kind == "csv":
         yield from _rows(data, zone)

@@ -18,6 +18,7 @@ from services.reading.fhir.people import read_death, read_patient, read_subject,
 from services.reading.fhir.persons import Person, events_of
 from services.reading.fhir.places import place_entry, place_of
 from services.reading.fhir.reading import EntryRead
+from services.reading.fhir.resource_types import KNOWN
 from services.reading.fhir.scope import convert
 from services.reading.fhir.types import Encounter, Reference
 from services.reading.fhir.types import Patient as SentPatient
@@ -109,6 +110,8 @@ class Assembly:
             raise Invalid("not-supported", text)
         if not piece.type:
             raise Invalid("required", "no resource, or one without resourceType")
+        if piece.type not in KNOWN or piece.type == "Bundle":
+            raise Invalid("not-supported", f"{piece.type[:64]} is no resource type of FHIR R4 that can stand here")
         if piece.number in self._family.faults:
             raise self._family.faults[piece.number]
 
@@ -126,6 +129,7 @@ class Assembly:
         others = list(replaced(sent, self._message.scope.of(piece.resource), self._naming))
         called = self._called.get(id(piece.resource))
         person = self._person(msgspec.structs.replace(own, id=called.id) if called else own, piece)
+        person.described = True
         if (died := read_death(sent)) is not None:
             person.deaths.append(died)
         for kind, other in others:
@@ -190,8 +194,10 @@ class Assembly:
         return [self._entry(piece, of_entry.get(piece.number, ())) for piece in self._message.pieces], events
 
     def _entry(self, piece: Piece, event_ids: tuple[str, ...]) -> EntryRead:
+        """What goes with the results of others (a specimen, an organization) stores nothing of its own."""
+        faults = tuple(self._faults.get(piece.number, ()))
+        own = () if piece.number in self._ignored else event_ids
         return EntryRead(
-            number=piece.number, type=piece.type[:64], id=piece.id[:64], method=piece.method,
-            faults=tuple(self._faults.get(piece.number, ())), ignored=piece.number in self._ignored,
-            event_ids=event_ids,
+            number=piece.number, type=piece.type[:64], id=piece.id[:64], method=piece.method, faults=faults,
+            ignored=not faults and not own, event_ids=own,
         )  # fmt: skip

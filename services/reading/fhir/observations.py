@@ -82,7 +82,7 @@ def read_results(found: Found, where: Where, naming: Naming) -> Iterator[Reporte
     value = read_value(observation)
     if not (isinstance(value, Absent) and bare):
         yield _result(observation, common, "")
-    elif not observation.component:
+    elif not observation.component and not any(found.scope.find(one) for one in observation.has_member):
         yield common.made(observation, Absent(reason=PANEL), "", "")
     yield from _components(observation, common)
 

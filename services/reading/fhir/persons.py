@@ -32,6 +32,8 @@ class Person(msgspec.Struct, kw_only=True):
     """With the number of the entry they stand in."""
     entries: list[ContextEntry] = msgspec.field(default_factory=list)
     deaths: list[ContextEntry] = msgspec.field(default_factory=list)
+    described: bool = False
+    """A Patient resource says who it is."""
     links: list[tuple[Patient, Patient]] = msgspec.field(default_factory=list)
     """Who stays, and who was the same person too."""
 
@@ -55,7 +57,7 @@ def events_of(person: Person, cut: Cut, source: Source, purpose: Purpose) -> Ite
     source = msgspec.structs.replace(source, raw_sha256=sha256(cut.raw).hexdigest())
     yield from (death.change(person.patient, entry, source) for entry in person.deaths)
     yield from (_link(stays, other, source, cut) for stays, other in person.links)
-    if person.entries or not person.results:
+    if person.entries or (person.described and not person.results):
         yield _change(person, source, cut)
     if person.results:
         yield LabReport(
