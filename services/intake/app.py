@@ -27,6 +27,8 @@ from services.shared.metrics import announce
 from services.shared.probes import Probes
 
 STUCK_SECONDS = 15.0
+SWITCH_SECONDS = 0.001
+"""How long a thread that reads a large message may keep the loop from its turn; Python's own 5 ms add up to seconds."""
 
 logger = get_logger()
 
@@ -90,6 +92,7 @@ async def _main(settings: IntakeSettings, fhir_settings: FhirSettings) -> None:
 def main() -> None:
     """Entry point; what an operator can mend is one plain line."""
     settings, fhir_settings = IntakeSettings(), FhirSettings()
+    sys.setswitchinterval(SWITCH_SECONDS)
     configure("intake", json=settings.log_json)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second while the broker is away; we say it
     announce("intake")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,6 +64,10 @@ class Judge:
             outcome = _refused(self._too_large(message.size), message, received_at, outcome.header)
             records = tuple(to_record(event) for event in outcome.events)
         return Judged(outcome=outcome, verdict=verdict, records=records, size=message.size)
+
+    def all(self, messages: Sequence[Message]) -> list[Judged]:
+        """One after the other."""
+        return [self.judge(message) for message in messages]
 
     def _read(self, message: Message, received_at: str, site: Site) -> Outcome:
         charset = self._charset(message.data, site)

@@ -11,7 +11,7 @@ RECEIVED = Counter(
 )
 ANSWERED = Counter(
     "halo_mllp_messages_total",
-    "Messages by feed and answer: AA, AE, AR (also as CA, CE, CR), silent (as asked), closed (connection closed)",
+    "Messages by feed and answer: AA, AE, AR (also as CA, CE, CR), silent (as asked); frames without answer as closed",
     ["feed", "answer"],
 )
 FRAMES = Counter("halo_mllp_frames_total", "Whole frames by what became of them: answered, silent, closed", ["outcome"])
@@ -30,6 +30,9 @@ GARBAGE = Counter("halo_mllp_garbage_bytes_total", "Bytes between frames that be
 HALF_FRAMES = Counter("halo_mllp_half_frames_total", "Frames that began and never ended; their senders got no answer")
 KAFKA_UP = Gauge("halo_intake_kafka_up", "1 while the broker answers")
 PENDING_BYTES = Gauge("halo_intake_pending_bytes", "Bytes of records not yet confirmed by the broker")
+JOINED = Counter(
+    "halo_intake_records_joined_total", "Records that were on their way already when the same came again", ["type"]
+)
 SITE_FAULTY = Gauge(
     "halo_intake_site_file_faulty", "1 while the site file on disk cannot be used and the last good one is"
 )

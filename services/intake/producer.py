@@ -61,13 +61,20 @@ class EventProducer:
             await self._connected.wait()
             producer = self._producer
             try:
-                await asyncio.shield(self._pending.get(record.event_id) or await self._send(record))
+                await asyncio.shield(self._on_its_way(record) or await self._send(record))
             except (KafkaError, OSError) as error:
                 logger.warning("kafka.not_confirmed", event_id=record.event_id, error=repr(error))
                 self._distrust(producer, error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
+
+    def _on_its_way(self, record: Record) -> asyncio.Future[object] | None:
+        """The same event sent a moment ago, by this connection or another."""
+        found = self._pending.get(record.event_id)
+        if found is not None:
+            metrics.JOINED.labels(dict(record.headers)["ce_type"].decode()).inc()
+        return found
 
     async def _send(self, record: Record) -> asyncio.Future[object]:
         size = len(record.value)

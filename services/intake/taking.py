@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from secrets import token_hex
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.intake import metrics
 from services.intake.acknowledge import Code, acknowledge, wants_silence
@@ -26,12 +28,17 @@ from services.reading.outcome import Outcome
 from services.shared.log import get_logger
 
 IN_A_THREAD = 256 * 1024
-"""Larger ones are read beside the loop, so that they keep nobody waiting."""
+MANY_LINES = 1000
+"""Larger ones, and those of more lines, are read beside the loop, so that they keep nobody waiting."""
 AT_ONCE = 2
 """So many of those are in hand at a time: each may need ten times its size for a moment."""
+CLOSED = "closed"
+"""No answer: the connection ends instead, and with it every message of the frame is the sender's to send again."""
 TOGETHER = 16
 """Messages of a batch that are handed to the broker at once."""
 
+A = TypeVar("A")
+B = TypeVar("B")
 logger = get_logger()
 
 
@@ -52,6 +59,15 @@ class Answer:
     feed: str = UNLISTED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """One message's acknowledgement, and how it is counted: AA, AE, AR, `silent` or CLOSED."""
+
+    feed: str
+    code: str
+    data: bytes = b""
+
+
 class Taker:
     """Takes frames of any connection; holds no state of its own between them."""
 
@@ -68,6 +84,7 @@ class Taker:
         self._site = site
         self._judge = Judge(settings, site, now)
         self._large = asyncio.Semaphore(AT_ONCE)
+        self._beside = ThreadPoolExecutor(AT_ONCE, "reading")
 
     @property
     def nobody(self) -> str:
@@ -78,31 +95,32 @@ class Taker:
         """The answer to one frame: an acknowledgement for each message in it, in their order."""
         started = monotonic()
         deadline = asyncio.get_running_loop().time() + self._settings.mllp_hold_seconds
-        answers: list[bytes] = []
+        given: list[_Given] = []
         feed = self.nobody
         try:
             async with AsyncExitStack() as held:
-                if large := len(frame.data) > IN_A_THREAD:
+                if large := _is_large(frame.data):
                     async with asyncio.timeout_at(deadline):
                         await held.enter_async_context(self._large)
-                messages = await _cut(frame, origin, self._settings.mllp_batch_messages, beside=large)
+                cut = partial(_cut, origin=origin, limit=self._settings.mllp_batch_messages)
+                messages = await self._run(cut, frame) if large else cut(frame)
                 for at in range(0, len(messages), TOGETHER):
                     judged, confirmed = await self._store(messages[at : at + TOGETHER], deadline, beside=large)
-                    found = [self._acknowledged(one) if confirmed else self._unavailable(one) for one in judged]
+                    given += [self._acknowledged(one) if confirmed else self._unavailable(one) for one in judged]
                     feed = judged[-1].verdict.feed
-                    if None in found:
+                    if any(one.code == CLOSED for one in given):
+                        metrics.ANSWERED.labels(feed, CLOSED).inc()
                         return Answer(close=True, feed=feed)
-                    answers += [answer for answer in found if answer is not None]
         except TimeoutError:  # too many large ones at once: nothing of it was read
             return self._too_busy(frame)
         metrics.ACK_SECONDS.labels(feed).observe(monotonic() - started)
-        return Answer(data=b"".join(answers), feed=feed)
+        for one in given:
+            metrics.ANSWERED.labels(one.feed, one.code).inc()
+        return Answer(data=b"".join(one.data for one in given), feed=feed)
 
     async def _store(self, messages: Sequence[Message], deadline: float, *, beside: bool) -> tuple[list[Judged], bool]:
         """What each message is, and whether the broker has confirmed all that must be kept of them."""
-        judged = [
-            await asyncio.to_thread(self._judge.judge, one) if beside else self._judge.judge(one) for one in messages
-        ]
+        judged = await self._run(self._judge.all, messages) if beside else self._judge.all(messages)
         try:
             async with asyncio.timeout_at(deadline):
                 await self._producer.deliver([record for one in judged for record in one.records])
@@ -110,47 +128,46 @@ class Taker:
             return judged, False
         return judged, True
 
-    def _unavailable(self, judged: Judged) -> bytes | None:
+    def _run(self, work: Callable[[A], B], what: A) -> asyncio.Future[B]:
+        return asyncio.get_running_loop().run_in_executor(self._beside, work, what)
+
+    def _unavailable(self, judged: Judged) -> _Given:
         outcome, verdict = judged.outcome, judged.verdict
         _count(judged, "unavailable")
         metrics.REJECTED.labels("unavailable").inc()
         logger.warning("message.not_taken_now", control_id=outcome.header.control_id if outcome.header else "")
-        code = self._when_unavailable(verdict.sender)
-        metrics.ANSWERED.labels(verdict.feed, code or "closed").inc()
-        if code is None:
-            return None
-        return self._acknowledgement(outcome, code, "cannot be stored at the moment; send it again")
-
-    def _when_unavailable(self, sender: Sender | None) -> Code | None:
-        """The sender's own way, else the process's."""
-        chosen = (sender.on_unavailable if sender else "") or self._settings.mllp_on_unavailable
-        return None if chosen == "close" or not chosen else chosen
+        return self._not_now(outcome, verdict.feed, verdict.sender, "cannot be stored at the moment; send it again")
 
     def _too_busy(self, frame: Frame) -> Answer:
         header = header_of(frame.data[:HEAD_LIMIT], self._settings.mllp_charset)
         feed, sender = feed_of(self._site(), header)
         metrics.REJECTED.labels("busy").inc()
-        code = self._when_unavailable(sender)
-        metrics.ANSWERED.labels(feed, code or "closed").inc()
-        if code is None:
-            return Answer(close=True, feed=feed)
         text = "too many large messages at the moment; send it again"
-        return Answer(data=self._acknowledgement(Outcome(header=header), code, text), feed=feed)
+        given = self._not_now(Outcome(header=header), feed, sender, text)
+        metrics.ANSWERED.labels(feed, given.code).inc()
+        return Answer(data=given.data, close=given.code == CLOSED, feed=feed)
 
-    def _acknowledged(self, judged: Judged) -> bytes:
+    def _not_now(self, outcome: Outcome, feed: str, sender: Sender | None, text: str) -> _Given:
+        """In the sender's own way, else in the process's; a refusal that could not be recorded is not told either."""
+        chosen = (sender.on_unavailable if sender else "") or self._settings.mllp_on_unavailable
+        if chosen == "close":
+            return _Given(feed=feed, code=CLOSED)
+        return _Given(feed=feed, code=chosen, data=self._acknowledgement(outcome, chosen, text))
+
+    def _acknowledged(self, judged: Judged) -> _Given:
         outcome, verdict = judged.outcome, judged.verdict
         if outcome.refusal is not None:
             _count(judged, "refused")
             metrics.REJECTED.labels(outcome.refusal.reason).inc()
-            metrics.ANSWERED.labels(verdict.feed, "AR").inc()
-            return self._acknowledgement(outcome, "AR", outcome.refusal.text)
+            answer = self._acknowledgement(outcome, "AR", outcome.refusal.text)
+            return _Given(feed=verdict.feed, code="AR", data=answer)
         _count(judged, outcome.ignored or "accepted")
         metrics.LAST_MESSAGE.labels(verdict.feed).set_to_current_time()
         metrics.WITHOUT_PATIENT.inc(outcome.without_patient)
         honour = self._settings.mllp_honour_ne or (verdict.sender is not None and verdict.sender.honour_ne)
-        silent = honour and wants_silence(outcome.header)
-        metrics.ANSWERED.labels(verdict.feed, "silent" if silent else "AA").inc()
-        return b"" if silent else self._acknowledgement(outcome, "AA", "")
+        if honour and wants_silence(outcome.header):
+            return _Given(feed=verdict.feed, code="silent")
+        return _Given(feed=verdict.feed, code="AA", data=self._acknowledgement(outcome, "AA", ""))
 
     def _acknowledgement(self, outcome: Outcome, code: Code, text: str) -> bytes:
         return acknowledge(
@@ -158,11 +175,15 @@ class Taker:
         )
 
 
-async def _cut(frame: Frame, origin: Origin, limit: int, *, beside: bool) -> list[Message]:
+def _is_large(data: bytes) -> bool:
+    return len(data) > IN_A_THREAD or data.count(b"\r") + data.count(b"\n") > MANY_LINES
+
+
+def _cut(frame: Frame, *, origin: Origin, limit: int) -> list[Message]:
     """The messages of a frame; a batch of more than `limit` stays one, which is refused."""
     if frame.too_large_sha256:
         return [Message(data=frame.data, size=frame.size, origin=origin, too_large_sha256=frame.too_large_sha256)]
-    found = (await asyncio.to_thread(split, frame.data) if beside else split(frame.data)) or [frame.data]
+    found = split(frame.data) or [frame.data]
     if len(found) > limit:
         return [Message(data=frame.data, size=frame.size, origin=origin, too_many=len(found))]
     return [Message(data=data, size=len(data), origin=origin) for data in found]
