@@ -335,6 +335,12 @@ CREATE TABLE public.operations_alert (
     detail_sl text DEFAULT ''::text NOT NULL
 );
 
+CREATE TABLE public.order_number (
+    laboratory text NOT NULL,
+    number text NOT NULL,
+    patient_id bigint NOT NULL
+);
+
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
     shard integer NOT NULL,
@@ -405,6 +411,27 @@ ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.patient_identifier (
+    authority text NOT NULL,
+    value text NOT NULL,
+    patient_id bigint NOT NULL,
+    type text DEFAULT ''::text NOT NULL,
+    first_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.patient_link (
+    one bigint NOT NULL,
+    other bigint NOT NULL,
+    reason text NOT NULL,
+    event_id uuid NOT NULL,
+    found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    decided_by text DEFAULT ''::text NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT patient_link_check CHECK ((one < other)),
+    CONSTRAINT patient_link_state_check CHECK ((state = ANY (ARRAY['open'::text, 'confirmed'::text, 'undone'::text])))
 );
 
 CREATE TABLE public.patient_merge (
@@ -724,6 +751,9 @@ ALTER TABLE ONLY public.live_event
 ALTER TABLE ONLY public.operations_alert
     ADD CONSTRAINT operations_alert_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.order_number
+    ADD CONSTRAINT order_number_pkey PRIMARY KEY (laboratory, number, patient_id);
+
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
@@ -732,6 +762,12 @@ ALTER TABLE ONLY public.pack_change
 
 ALTER TABLE ONLY public.patient_alias
     ADD CONSTRAINT patient_alias_pkey PRIMARY KEY (retired_id);
+
+ALTER TABLE ONLY public.patient_identifier
+    ADD CONSTRAINT patient_identifier_pkey PRIMARY KEY (authority, value, patient_id);
+
+ALTER TABLE ONLY public.patient_link
+    ADD CONSTRAINT patient_link_pkey PRIMARY KEY (one, other);
 
 ALTER TABLE ONLY public.patient_merge
     ADD CONSTRAINT patient_merge_pkey PRIMARY KEY (event_id);
@@ -831,6 +867,10 @@ CREATE INDEX pack_change_open ON public.pack_change USING btree (at) WHERE (revi
 
 CREATE INDEX patient_alias_root ON public.patient_alias USING btree (root_id);
 
+CREATE INDEX patient_link_open ON public.patient_link USING btree (found_at) WHERE (state = 'open'::text);
+
+CREATE INDEX patient_link_other ON public.patient_link USING btree (other);
+
 CREATE INDEX patient_merge_retired ON public.patient_merge USING btree (retired_id);
 
 CREATE INDEX quarantine_event_id ON public.quarantine USING btree (event_id);
@@ -905,6 +945,15 @@ ALTER TABLE ONLY public.patient_alias
 
 ALTER TABLE ONLY public.patient_alias
     ADD CONSTRAINT patient_alias_root_id_fkey FOREIGN KEY (root_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_identifier
+    ADD CONSTRAINT patient_identifier_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_link
+    ADD CONSTRAINT patient_link_one_fkey FOREIGN KEY (one) REFERENCES public.patient(id);
+
+ALTER TABLE ONLY public.patient_link
+    ADD CONSTRAINT patient_link_other_fkey FOREIGN KEY (other) REFERENCES public.patient(id);
 
 ALTER TABLE ONLY public.patient_merge
     ADD CONSTRAINT patient_merge_retired_id_fkey FOREIGN KEY (retired_id) REFERENCES public.patient(id);

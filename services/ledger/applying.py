@@ -14,7 +14,7 @@ from alerts.series import Series
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, Identifier, LabReport, PatientMerge
-from services.ledger import context, enrolling, holding, lateness, querying, unverified, watching
+from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import Incoming
@@ -25,6 +25,7 @@ from services.ledger.stored import Stored
 from services.ledger.telling import Cause, Teller
 from services.ledger.writes import Writes
 from services.mapping.mapped import Quarantined
+from services.mapping.withholding import withhold
 
 PatientEvent = LabReport | ContextChange | PatientMerge
 
@@ -44,19 +45,77 @@ class Work(msgspec.Struct, kw_only=True):
     """Persons with imported history that is evaluated once a batch."""
     said: dict[int, context.Demographics] = {}
     """Newest demographics of records in this batch."""
+    others: dict[str, int] = {}
+    """Roots by number (`authority|value`), of known patients who are named beside the ones of this batch."""
+    named: dict[int, tuple[Identifier, ...]] = {}
+    """All numbers of records in this batch, as far as it brought new ones."""
 
     def take(self, incoming: Incoming) -> None:
         """One new event, in offset order."""
         event, asked = incoming.event, len(self.writes.technical)
-        if isinstance(event, LabReport):
-            self._report(incoming, event)
-        elif isinstance(event, ContextChange):
-            self._context(incoming, event)
-        else:
+        if not isinstance(event, LabReport | ContextChange):
             raise TypeError(f"{type(event).__name__} is taken elsewhere")
+        if doubt := self._doubt(incoming, event):
+            self._withhold(incoming, event, doubt)
+        elif isinstance(event, LabReport):
+            self._report(incoming, event)
+        else:
+            self._context(incoming, event)
         if incoming.test:  # nobody is called for what stands in a test message; our own faults are told
             new = self.writes.technical[asked:]
             self.writes.technical[asked:] = [fault for fault in new if fault.kind in OUR_OWN]
+
+    def _doubt(self, incoming: Incoming, event: LabReport | ContextChange) -> str:
+        """Whether it is about whom it names; `services.ledger.identity`. The test realm knows nobody else."""
+        if incoming.test:
+            return ""
+        record = self.locked.by_sent[event.patient.id]
+        known = self.said.get(record) or self.locked.rows[record].demographics
+        aliases = {identity.name_of(one) for one in self._numbers(record)}
+        root = self.locked.root(event.patient.id)
+        is_known = self.locked.rows[record].as_of is not None or event.patient.id in self.others
+        others = {name for name, other in self.others.items() if other != root} if is_known else set()
+        doubt = identity.conflict(event.patient, known, aliases, others)
+        for name in identity.numbers(event.patient) if doubt else ():
+            if name in others and name not in aliases:
+                self.writes.numbers.link(root, self.others[name], identity.CONFLICT, event.event_id)
+        return doubt
+
+    def _numbers(self, record: int) -> tuple[Identifier, ...]:
+        return self.named.get(record) or self.locked.rows[record].identifiers
+
+    def _withhold(self, incoming: Incoming, event: LabReport | ContextChange, doubt: str) -> None:
+        """Nothing of it counts until a person has looked: results wait, what is said of the patient is not taken over.
+
+        The steward is told once a patient, with a count; what looks urgent calls as every held value does.
+        """
+        record = self.locked.by_sent[event.patient.id]
+        if isinstance(event, LabReport) and incoming.mapped is not None:
+            held = withhold(event, incoming.mapped, identity.CONFLICT, doubt)
+            incoming = msgspec.structs.replace(incoming, mapped=held)
+            self._source(incoming, event, 0)
+            self._quarantine(incoming, event)
+        else:
+            whole = Quarantined(reason=identity.CONFLICT, index=-1, segment=0, detail=doubt)
+            self._source(incoming, event, 0)
+            self.writes.quarantine.append(
+                quarantine_row(stable_id("quarantine", event.event_id), event, record, whole, incoming.received_at)
+            )
+        self.writes.technical.append(_in_doubt(event, doubt, self.locked.rows[record].public_id, record))
+
+    def _is_known(self, incoming: Incoming, event: LabReport | ContextChange) -> None:
+        """Its numbers belong to the record from now on, and others may not use them without a question."""
+        if incoming.test:
+            return
+        record = self.locked.by_sent[event.patient.id]
+        self.others[event.patient.id] = self.locked.root(event.patient.id)
+        before = self._numbers(record)
+        new = [one for one in dict.fromkeys(event.patient.identifiers) if one not in before]
+        self.named[record] = (*before, *new)
+        self.writes.numbers.belongs(new, record, incoming.received_at, event.event_id)
+        if isinstance(event, LabReport):
+            orders = {(r.laboratory, r.filler_order, record): None for r in event.results if r.filler_order}
+            self.writes.numbers.orders |= orders
 
     def finish(self) -> None:
         """Evaluate imported history that still waits, and write the versions of everyone who changed."""
@@ -91,6 +150,7 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         changed = self._person_said(incoming, event, person)
+        self._enrol(incoming, event, person)
         self._changed(person, EVERYTHING if changed else reach, cause)
         self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
@@ -109,11 +169,18 @@ class Work(msgspec.Struct, kw_only=True):
             self.writes.contexts.append(row)
         before = person.context
         self._person_said(incoming, event, person)
+        self._enrol(incoming, event, person)
         person.context = context.build(person.entries, person.demographics, self.zone)
         self.writes.technical += watching.newly_known(person, event.entries, self.teller)
         self.writes.technical += watching.unread(event)
         reach = EVERYTHING if context.speaks(person.context) != context.speaks(before) else NOTHING
         self._changed(person, reach, Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context"))
+
+    def _enrol(self, incoming: Incoming, event: LabReport | ContextChange, person: Stored) -> None:
+        """By a rule of the site file."""
+        record = self.locked.by_sent[event.patient.id]
+        if enrolling.take(incoming, event, person, record, self.teller.site, self.writes):
+            person.context = context.build(person.entries, person.demographics, self.zone)
 
     def settle(self, person: Stored, cause: Cause) -> None:
         """After an event: who is not watched any more, or is again; `services.ledger.watching`."""
@@ -150,7 +217,6 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += querying.questions(earlier, person.series, fresh, person.root)
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
-        self._enrol(incoming, event, person)
         self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
         return sum("derived" not in r.flags for r in fresh)
@@ -169,19 +235,12 @@ class Work(msgspec.Struct, kw_only=True):
         else:
             self._evaluate_waiting(person.root)
             self.evaluate([person], reach, cause)
-        self._enrol(incoming, event, person)
         self.settle(person, cause)
 
     def _evaluate_waiting(self, root: int) -> None:
         waiting = self.waiting.pop(root, None)
         if waiting is not None:
             self.evaluate([self.persons[root]], *waiting)
-    def _enrol(self, incoming: Incoming, event: LabReport | ContextChange, person: Stored) -> None:
-        """By a rule of the site file."""
-        record = self.locked.by_sent[event.patient.id]
-        if enrolling.take(incoming, event, person, record, self.teller.site, self.writes):
-            person.context = context.build(person.entries, person.demographics, self.zone)
-
 
     def evaluate(self, persons: list[Stored], reach: Reach, cause: Cause, moved: frozenset[int] = frozenset()) -> None:
         """Ask the rules, compare with what is stored, tell. Several persons at once after a merge or its undoing."""
@@ -302,13 +361,15 @@ class Work(msgspec.Struct, kw_only=True):
     def _person_said(self, incoming: Incoming, event: PatientEvent, person: Stored) -> bool:
         """Take over demographics; True when the rules may read something new in them."""
         record = self.locked.by_sent[event.patient.id]
+        if isinstance(event, LabReport | ContextChange):
+            self._is_known(incoming, event)
         known = self.said.get(record) or self.locked.rows[record].demographics
         moved = any(entry.kind == "place" for entry in (event.entries if isinstance(event, ContextChange) else ()))
         located = context.located(person.entries, self.zone) if moved else {}
         new = context.newest(known, context.said(event.patient, incoming.received_at, event.event_id)) | located
         if new != known:
             self.said[record] = new
-            self.writes.people[record] = _people_row(record, event, new)
+            self.writes.people[record] = _people_row(record, self._numbers(record), new)
         together = context.newest(person.demographics, new) | located
         if together == person.demographics:
             return False
@@ -337,13 +398,13 @@ def _corrects(person: Stored, fresh: Iterable[Result]) -> bool:
     return any(r.status in ("C", "A", "D", "W") or r.slot in known[r.analyte] for r in fresh)
 
 
-def _people_row(record: int, event: PatientEvent, said: context.Demographics) -> tuple[Any, ...]:
+def _people_row(record: int, identifiers: tuple[Identifier, ...], said: context.Demographics) -> tuple[Any, ...]:
     blank = context.Said(value=("", ""), at=datetime.min, event_id="")  # noqa: DTZ901 - only its empty value is read
     name, born, sex = (said.get(part, blank) for part in ("name", "birth_date", "sex"))
     place = context.where(said)
     ward, bed = place.value[:2] if place else ("", "")
     return (
-        record, msgspec.json.encode(said).decode(), msgspec.json.encode(event.patient.identifiers).decode(),
+        record, msgspec.json.encode(said).decode(), msgspec.json.encode(identifiers).decode(),
         *name.value, born.value[0], sex.value[0], ward, bed, place.at if place else None,
     )  # fmt: skip
 
@@ -351,16 +412,16 @@ def _people_row(record: int, event: PatientEvent, said: context.Demographics) ->
 def quarantine_rows(incoming: Incoming, event: LabReport, record: int | None) -> list[tuple[Any, ...]]:
     """Rows of `quarantine`; the same event again makes the same ids."""
     return [
-        quarantine_row(identity, event, record, item, incoming.received_at) for identity, item in _held(incoming, event)
+        quarantine_row(item_id, event, record, item, incoming.received_at) for item_id, item in _held(incoming, event)
     ]
 
 
 def quarantine_row(
-    identity: str, event: LabReport, record: int | None, item: Quarantined, received_at: datetime
+    item_id: str, event: PatientEvent, record: int | None, item: Quarantined, received_at: datetime
 ) -> tuple[Any, ...]:
-    """One held result."""
+    """One held result; of a change of context that is held as a whole, that."""
     return (
-        identity, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value, item.unit,
+        item_id, event.event_id, record, item.reason, item.detail, item.laboratory, item.code, item.value, item.unit,
         item.segment, item.collected_at, item.would_be, item.slot, received_at, item.index, item.analyte, item.system,
         item.display, ", ".join(item.looks_in),
     )  # fmt: skip
@@ -373,6 +434,8 @@ def _held(incoming: Incoming, event: LabReport) -> list[tuple[str, Quarantined]]
 
 OUR_OWN = ("rule_failed", "results_unaccounted")
 """Kinds of technical alert that no content of a message makes."""
+NOBODY = "patient_unlisted"
+"""Reason of quarantine of administration about an identifier that the site file does not take."""
 FUTURE_COLLECTION = "future_collection"
 """Kind of the timer at which results with a collection time in the future are tried again."""
 
@@ -380,9 +443,9 @@ FUTURE_COLLECTION = "future_collection"
 def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[Any, ...]]:
     """Rows of `timer`: one a moment from which some results of the event are no longer in the future."""
     due: dict[datetime, dict[str, int]] = {}
-    for identity, item in _held(incoming, event):
+    for item_id, item in _held(incoming, event):
         if item.not_before is not None:
-            due.setdefault(item.not_before, {})[identity] = item.index
+            due.setdefault(item.not_before, {})[item_id] = item.index
     return [
         (
             stable_id("timer", FUTURE_COLLECTION, event.event_id, at.isoformat()), FUTURE_COLLECTION, record, at,
@@ -392,18 +455,36 @@ def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[
     ]  # fmt: skip
 
 
+def _in_doubt(event: PatientEvent, doubt: str, patient: str, record: int) -> Technical:
+    detail = (
+        f"identity_conflict: a message about patient {patient} {doubt}. All of it is held. Find out whose it is: "
+        f"release it if it is this patient's, merge the two records if they are one. Event {event.event_id}."
+    )
+    return Technical(
+        key=f"identity_conflict:{patient}", kind=querying.KIND, detail=detail, patient_id=record,
+        feed=f"identity_conflict:{event.source.sender}",
+    )  # fmt: skip
+
+
 def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome, *, steward: bool) -> None:
-    """A report that names no patient: the message is kept, every result waits for the steward."""
+    """An event that names no patient: the message is kept; its results, or it as a whole, wait for the steward."""
     event = incoming.event
-    if not isinstance(event, LabReport) or incoming.mapped is None:
-        raise TypeError("only a mapped lab report can be kept without a patient")
-    total = len(event.results)
+    if isinstance(event, LabReport):
+        total = len(event.results)
+        writes.quarantine += quarantine_rows(incoming, event, None)
+        if not incoming.test:
+            writes.technical += querying.pages(event, incoming.mapped.quarantined if incoming.mapped else (), None)
+            writes.timers += unverified.timer_rows(incoming, event, None, steward=steward)
+    elif isinstance(event, ContextChange | PatientMerge):
+        total = 0
+        whole = Quarantined(reason=NOBODY, index=-1, segment=0, detail=f"{event.source.message_type} of nobody we know")
+        item_id = stable_id("quarantine", event.event_id)
+        writes.quarantine.append(quarantine_row(item_id, event, None, whole, incoming.received_at))
+    else:
+        raise TypeError("only an event of a patient can be kept without one")
+    history = isinstance(event, LabReport) and event.purpose == "history"
     writes.sources.append(source_row(incoming, event, None, (total, 0, 0, total, 0)))
-    writes.tallies.message(incoming, (total, 0, 0, total, 0), history=event.purpose == "history")
-    writes.quarantine += quarantine_rows(incoming, event, None)
-    if not incoming.test:
-        writes.technical += querying.pages(event, incoming.mapped.quarantined, None)
-        writes.timers += unverified.timer_rows(incoming, event, None, steward=steward)
+    writes.tallies.message(incoming, (total, 0, 0, total, 0), history=history)
     outcome.events += 1
     outcome.received.append(incoming.received_at)
     outcome.quarantined += total

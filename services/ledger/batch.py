@@ -15,8 +15,20 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors
 
-from schemas.patient_event import PatientMerge, Refused
-from services.ledger import burying, feeds, governing, merging, offsets, patients, repeating, site_in_force, stored
+from schemas.patient_event import ContextChange, LabReport, PatientMerge, Refused
+from services.ledger import (
+    burying,
+    feeds,
+    governing,
+    identity,
+    merging,
+    numbers,
+    offsets,
+    patients,
+    repeating,
+    site_in_force,
+    stored,
+)
 from services.ledger.applying import Work, keep_nobody
 from services.ledger.cache import Cache
 from services.ledger.catching_up import CatchUp
@@ -309,7 +321,7 @@ class Ledger:
         known = {i for (i,) in await (await conn.execute(_KNOWN, ([e.event_id for e in events],))).fetchall()}
         work = Work(
             locked=locked, persons=await self._persons(conn, locked, done), rules=self._rules, teller=self._teller,
-            zone=self._zone, writes=writes, outcome=done.outcome,
+            zone=self._zone, writes=writes, outcome=done.outcome, others=await _others(conn, events, locked),
         )  # fmt: skip
         await self._bring(conn, work)
         for item in events:
@@ -392,6 +404,16 @@ class Ledger:
         done.outcome.heartbeats = heartbeats(run)
         done.outcome.rule_seconds, self._rules.seconds = self._rules.seconds, {}
         add(outcome, done.outcome)
+
+
+async def _others(conn: AsyncConnection[Any], events: list[Incoming], locked: Locked) -> dict[str, int]:
+    """Known patients whose number stands in PID-3 of these events beside another one for the first time."""
+    asked: set[str] = set()
+    for item in events:
+        if isinstance(item.event, LabReport | ContextChange) and len(item.event.patient.identifiers) > 1:
+            row = locked.rows[locked.by_sent[item.event.patient.id]]
+            asked |= {*identity.numbers(item.event.patient)} - {identity.name_of(one) for one in row.identifiers}
+    return await numbers.known(conn, asked)
 
 
 def _copy(person: Stored) -> Stored:

@@ -11,6 +11,7 @@ from schemas.codec import decode_event
 from schemas.errors import SchemaError
 from schemas.patient_event import ContextChange, Event, Heartbeat, LabReport, PatientMerge, Refused
 from schemas.realm import apart
+from services.ledger.numbers import BY_SENDER, NOT_ALLOWED
 from services.ledger.record import Record
 from services.mapping.mapped import Mapped
 from services.mapping.report import map_report
@@ -33,7 +34,9 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     mapped: Mapped | None = None
     fault: Fault | None = None
     nobody: bool = False
-    """A report without a usable patient identifier."""
+    """Without a usable patient identifier: kept, and held whole."""
+    proposal: str = ""
+    """Why a merge is only proposed; empty when it counts."""
     feed: str = ""
     """Name of the listed sender; empty where none is."""
     test: bool = False
@@ -90,7 +93,7 @@ def accept(event: Event, site: Site, record: Record = _NO_RECORD) -> Incoming:
         _check_times(event)
         nobody = _nobody(event, site)
         mapped = map_report(event, site) if isinstance(event, LabReport) else None
-        return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody)
+        return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody, proposal=_proposal(event, site))
     except Exception as error:  # noqa: BLE001 - one record must not stop a partition: kept whole as a dead letter, operations are paged
         return incoming.refused(error)
 
@@ -103,15 +106,33 @@ def _check_times(event: Event) -> None:
             raise ContextRefused(f"entries[{number}], {entry.kind}, {wrong}")
 
 
+def _proposal(event: Event, site: Site) -> str:
+    """A link is one; so is the merge of a sender that may not merge (the intake refuses it, agreed behaviour 1)."""
+    if not isinstance(event, PatientMerge):
+        return ""
+    by_people = event.source.format == "halo"
+    if not by_people and not site.may_merge(event.source):
+        return NOT_ALLOWED
+    return BY_SENDER if event.link else ""
+
+
+def whose(event: LabReport | ContextChange | PatientMerge, site: Site) -> list[str]:
+    """Why the patients of an event are nobody; empty when they are somebody."""
+    people = (event.patient, event.retired) if isinstance(event, PatientMerge) else (event.patient,)
+    return [wrong for patient in people if (wrong := site.refuses_identity(patient.id))]
+
+
 def _nobody(event: LabReport | ContextChange | PatientMerge | Refused, site: Site) -> bool:
-    """True for a report whose identifier names no patient: kept, all its results quarantined, no record is made."""
+    """True for an event whose identifier names no patient: kept, quarantined as a whole, no record is made.
+
+    What people themselves say of nobody is a mistake of ours.
+    """
     if isinstance(event, Refused):
         return False
-    wrong = [site.refuses_identity(event.patient.id)]
-    wrong += [site.refuses_identity(event.retired.id)] if isinstance(event, PatientMerge) else []
-    if any(wrong) and not isinstance(event, LabReport):
-        raise IdentityRefused(f"{type(event).__name__} names no patient: {', '.join(filter(None, wrong))}")
-    return any(wrong)
+    wrong = whose(event, site)
+    if wrong and not isinstance(event, LabReport) and event.source.format not in ("hl7v2", "fhir"):
+        raise IdentityRefused(f"{type(event).__name__} names no patient: {', '.join(wrong)}")
+    return bool(wrong)
 
 
 class IdentityRefused(ValueError):

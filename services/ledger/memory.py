@@ -12,16 +12,18 @@ from alerts.result import Result
 from alerts.rule import View
 from alerts.series import Series
 from alerts.thresholds import Pack, default_pack
-from schemas.patient_event import ContextChange, ContextEntry, Event, LabReport, PatientMerge
-from services.ledger import context, repeating
+from schemas.patient_event import ContextChange, ContextEntry, Event, Identifier, LabReport, PatientMerge
+from services.ledger import context, identity, repeating
+from services.ledger.applying import PatientEvent
 from services.ledger.describing import Held, line
-from services.ledger.incoming import Incoming, accept
+from services.ledger.incoming import Incoming, accept, whose
 from services.ledger.merging import MergeRecord, derive, merged_at
 from services.ledger.retaking import pick
 from services.mapping.items import FUTURE
 from services.mapping.mapped import Quarantined
 from services.mapping.report import map_report
 from services.mapping.site import Site
+from services.mapping.withholding import withhold
 
 
 class _Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,8 @@ class _Record(msgspec.Struct, kw_only=True):
     results: dict[str, Result] = {}
     entries: list[tuple[str, int, ContextEntry]] = []
     said: context.Demographics = {}
+    numbers: dict[Identifier, None] = {}
+    """Every number that came with it."""
     held: list[Held] = []
     waiting: list[_Waiting] = []
     as_of: datetime | None = None
@@ -62,8 +66,8 @@ class Memory:
             return f"{incoming.fault.error_class}: {incoming.fault.reason}"
         if incoming.event_id and incoming.event_id not in self._seen:
             self._seen.add(incoming.event_id)
-            self._keep(incoming)
-        elif isinstance(incoming.event, ContextChange):
+            return self._keep(incoming)
+        if isinstance(incoming.event, ContextChange):
             record = self._record(incoming.event.patient.id)
             record.entries = repeating.dated(record.entries, incoming)
         return ""
@@ -79,12 +83,19 @@ class Memory:
         for root in sorted(groups):
             yield self._line(root, groups[root])
 
-    def _keep(self, incoming: Incoming) -> None:
+    def _keep(self, incoming: Incoming) -> str:
         event = incoming.event
         if not isinstance(event, LabReport | ContextChange | PatientMerge):
-            return
+            return ""
+        if incoming.nobody and not isinstance(event, LabReport):
+            return f"{type(event).__name__} names no patient: {', '.join(whose(event, self._site))}"
         record = self._record(event.patient.id)
+        of_somebody = isinstance(event, LabReport | ContextChange) and not incoming.nobody
+        if of_somebody and (doubt := self._doubt(record, event)):
+            _withhold(record, incoming, event, doubt)
+            return f"{identity.CONFLICT}: a message about {event.patient.id} {doubt}; it is held"
         if event.patient.id:
+            record.numbers |= dict.fromkeys(event.patient.identifiers)
             record.said = context.newest(record.said, context.said(event.patient, incoming.received_at, event.event_id))
             if incoming.received_at.year < MAXYEAR:  # an event without any time of its own says nothing of now
                 record.as_of = max(record.as_of or incoming.received_at, incoming.received_at)
@@ -93,8 +104,29 @@ class Memory:
         elif isinstance(event, ContextChange):
             rank = context.rank(incoming.received_at, event.event_id)
             record.entries += [(rank, number, entry) for number, entry in enumerate(event.entries)]
+        elif incoming.proposal:
+            return f"{incoming.proposal}: {event.retired.id} and {event.patient.id} stay two until a person says so"
         else:
             self._merge(incoming, event)
+        return ""
+
+    def _doubt(self, record: _Record, event: PatientEvent) -> str:
+        """As `services.ledger.applying` asks it, of what came before in the order of the files."""
+        others: set[str] = set()
+        if record.as_of is not None:
+            known = {name for name in identity.numbers(event.patient) if self._is_known(name)}
+            roots = derive(self._merges)[0] if known else {}
+            own = self._root(event.patient.id, roots)
+            others = {name for name in known if self._root(name, roots) != own}
+        aliases = {identity.name_of(one) for one in record.numbers}
+        return identity.conflict(event.patient, record.said, aliases, others)
+
+    def _is_known(self, name: str) -> bool:
+        found = self._records.get(name)
+        return found is not None and found.as_of is not None
+
+    def _root(self, name: str, roots: dict[int, int]) -> int:
+        return roots.get(self._numbers[name], self._numbers[name])
 
     def _merge(self, incoming: Incoming, event: PatientMerge) -> None:
         self._record(event.retired.id)
@@ -141,6 +173,12 @@ def unresolved(results: Iterable[Result], held: Iterable[Held]) -> list[Held]:
     for result in results:
         newest[result.slot] = max(result.received_at, newest.get(result.slot, result.received_at))
     return [item for item in held if not item.slot or item.slot not in newest or newest[item.slot] < item.received_at]
+
+
+def _withhold(record: _Record, incoming: Incoming, event: Event, doubt: str) -> None:
+    if isinstance(event, LabReport) and incoming.mapped is not None:
+        held = withhold(event, incoming.mapped, identity.CONFLICT, doubt)
+        record.held += _held(event, held.quarantined, incoming.received_at)
 
 
 def _take_report(record: _Record, incoming: Incoming, event: LabReport) -> None:

@@ -39,6 +39,10 @@ _ALIAS: LiteralString = (
     "INSERT INTO patient_alias (retired_id, root_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])"
 )
 
+_DECIDED: LiteralString = """
+UPDATE patient_link SET state = %s, decided_by = %s, decided_at = clock_timestamp() WHERE one = %s AND other = %s
+"""
+
 
 class MergeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One merge, or the undoing of one."""
@@ -58,7 +62,7 @@ class MergeRecord(msgspec.Struct, frozen=True, kw_only=True):
 def derive(records: Iterable[MergeRecord]) -> tuple[dict[int, int], list[tuple[int, ...]]]:
     """Retired id -> root, and the cycles found. Of a cycle the oldest link is dropped: the newest will counts."""
     newest: dict[int, MergeRecord] = {}
-    for record in records:
+    for record in _directed(list(records)):
         if record.retired_id not in newest or newest[record.retired_id].rank < record.rank:
             newest[record.retired_id] = record
     links = {r.retired_id: r for r in newest.values() if not r.undo and r.retired_id != r.survivor_id}
@@ -67,6 +71,17 @@ def derive(records: Iterable[MergeRecord]) -> tuple[dict[int, int], list[tuple[i
         cycles.append(tuple(sorted(cycle)))
         del links[min(cycle, key=lambda retired: links[retired].rank)]
     return {retired: _root(retired, links) for retired in links}, cycles
+
+
+def _directed(records: list[MergeRecord]) -> list[MergeRecord]:
+    """Whoever parts two patients need not know which of them was retired (ADT A37)."""
+    retired = {record.retired_id for record in records if not record.undo}
+    return [
+        msgspec.structs.replace(record, retired_id=record.survivor_id, survivor_id=record.retired_id)
+        if record.undo and record.retired_id not in retired and record.survivor_id in retired
+        else record
+        for record in records
+    ]
 
 
 def _root(record: int, links: dict[int, MergeRecord]) -> int:
@@ -106,12 +121,17 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
     locked = work.locked
     survivor, retired = locked.by_sent[event.patient.id], locked.by_sent[event.retired.id]
     sent_at = merged_at(event, incoming.received_at)
-    await conn.execute(_ADD, (event.event_id, retired, survivor, event.undo, sent_at))
-    await _rederive(conn, locked, work)
     work.writes.sources.append(source_row(incoming, event, survivor, (0, 0, 0, 0, 0)))
     work.writes.tallies.message(incoming, (0, 0, 0, 0, 0))
     work.outcome.events += 1
     work.outcome.received.append(incoming.received_at)
+    if incoming.proposal:
+        await _propose(conn, incoming, event, work)
+        return
+    await conn.execute(_ADD, (event.event_id, retired, survivor, event.undo, sent_at))
+    await _rederive(conn, locked, work)
+    state = "undone" if event.undo else "confirmed"
+    await conn.execute(_DECIDED, (state, event.source.sender, min(survivor, retired), max(survivor, retired)))
     work.persons = await stored.read(conn, locked.rows, locked.members, work.zone)
     cause = Cause(event_id=event.event_id, received_at=incoming.received_at, kind="context")
     for person in work.persons.values():
@@ -136,6 +156,23 @@ async def take(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMer
         )
 
 
+async def _propose(conn: AsyncConnection[Any], incoming: Incoming, event: PatientMerge, work: Work) -> None:
+    """Nothing is merged or parted: a person is asked. Of two that are one already there is nothing to ask."""
+    await _rederive(conn, work.locked, work)
+    if work.locked.root(event.patient.id) == work.locked.root(event.retired.id) and not event.undo:
+        return
+    one, other = (work.locked.by_sent[who] for who in (event.patient.id, event.retired.id))
+    if not event.undo:
+        work.writes.numbers.link(one, other, incoming.proposal, event.event_id)
+        return
+    names = " and ".join(work.locked.rows[record].public_id for record in (one, other))
+    detail = (
+        f"{event.source.sender} may not part patients and says that {names} are not one; nothing was done. Undo the "
+        f"merge by `halo patient unmerge` if it is right. Event {event.event_id}."
+    )
+    work.writes.technical.append(Technical(key=f"unmerge:{event.event_id}", kind="data_steward", detail=detail))
+
+
 async def _rederive(conn: AsyncConnection[Any], locked: Locked, work: Work) -> None:
     ids = sorted(locked.rows)
     cursor = await conn.execute(_RECORDS, (ids,))
@@ -157,9 +194,9 @@ async def _rederive(conn: AsyncConnection[Any], locked: Locked, work: Work) -> N
 
 
 def merged_at(event: PatientMerge, received_at: datetime) -> datetime:
-    """The sender's time; without an offset it counts as UTC, the same for every worker. Without one, the reception."""
+    """When it was done, else sent (without an offset it counts as UTC, the same for every worker), else received."""
     try:
-        found = datetime.fromisoformat(event.source.sent_at)
+        found = datetime.fromisoformat(event.at or event.source.sent_at)
     except ValueError:
         return received_at
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -11,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from schemas.patient_event import Identifier
 from services.ledger.context import Demographics
 from services.ledger.errors import AliasesChanged
 
@@ -21,7 +22,8 @@ ORDER BY sent_id ON CONFLICT (sent_id) DO NOTHING
 """
 _ROOTS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE retired_id = ANY(%s)"
 _LOCK: LiteralString = """
-SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics, site_version
+SELECT id, sent_id, public_id, series_version, as_of, incomplete, rule_pack, unwatched, demographics, site_version,
+    identifiers
 FROM patient WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _GROUPS: LiteralString = "SELECT retired_id, root_id FROM patient_alias WHERE root_id = ANY(%s)"
@@ -41,6 +43,8 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     demographics: Demographics
     site_version: str = ""
     """Of the site file its results were last mapped by; empty: of the first one that was in force here."""
+    identifiers: tuple[Identifier, ...] = ()
+    """Every number that ever came with it."""
 
 
 class Locked(msgspec.Struct, kw_only=True):

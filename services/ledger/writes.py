@@ -17,6 +17,7 @@ from services.ledger.closing import Closings
 from services.ledger.errors import OutOfStep
 from services.ledger.feeds import Tallies
 from services.ledger.journal import Entry, Journal
+from services.ledger.numbers import Numbers
 from services.ledger.operations import Technical, report
 from services.ledger.settling import ignored_now, pages_over
 from services.ledger.stored import StoredAlert
@@ -166,6 +167,8 @@ class Writes(msgspec.Struct, kw_only=True):
     refused: list[Row] = []
     tallies: Tallies = msgspec.field(default_factory=Tallies)
     """What came by each feed."""
+    numbers: Numbers = msgspec.field(default_factory=Numbers)
+    """Aliases, records that may be one person, order numbers."""
     alerts: dict[str, Row] = {}
     deliveries: list[Row] = []
     outbox: list[Row] = []
@@ -192,6 +195,7 @@ class Writes(msgspec.Struct, kw_only=True):
         await self._write_results(conn)
         await self._write_quarantine(conn)
         await self.tallies.write(conn)
+        self.technical += await self.numbers.write(conn)
         await TIMER.run(conn, self.timers)
         await CONTEXT.run(conn, self.contexts)
         for row in self.said_earlier:
