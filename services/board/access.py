@@ -54,6 +54,13 @@ def steward(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Refused(HTTPStatus.FORBIDDEN, "problem.403", "this needs the role steward or admin")
 
 
+def at_the_bench(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Stewards and administrators, always in a person's name: what they decide is kept with it."""
+    steward(connection, handler)
+    if not connection.user.person:
+        raise Refused(HTTPStatus.FORBIDDEN, "problem.403", "this needs a token that names a person")
+
+
 def answering(connection: Connection, handler: BaseRouteHandler) -> None:
     """Whoever may answer an alert, always in a person's name."""
     named_reader(connection, handler)

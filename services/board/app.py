@@ -24,9 +24,11 @@ from services.board.context import Board
 from services.board.headers import harden, measured
 from services.board.live import Live
 from services.board.pages import alerts, login, patients, ward
+from services.board.pages import dead_letters as letter_pages
+from services.board.pages import quarantine as bench_pages
 from services.board.problems import answer
 from services.board.rest import alerts as rest_alerts
-from services.board.rest import candidates, context, events, stewards
+from services.board.rest import candidates, context, dead_letters, events, stewards
 from services.board.rest import patients as rest_patients
 from services.board.settings import BoardSettings
 from services.shared import database, log
@@ -40,7 +42,7 @@ PAGES = [
     ward.ward, ward.card, alerts.alert_list, alerts.alert_page, alerts.acknowledge_form, alerts.comment_form,
     alerts.release_form,
     patients.patient_list, patients.patient_search, patients.patient_page,
-    login.login_page, login.login, login.logout, login.entrance, login.enter,
+    login.login_page, login.login, login.logout, login.entrance, login.enter, *bench_pages.PAGES, *letter_pages.PAGES,
 ]  # fmt: skip
 DRAIN_SECONDS = 5
 
@@ -48,8 +50,8 @@ DRAIN_SECONDS = 5
 def create_app(settings: BoardSettings) -> Litestar:
     """The application; its database connections live as long as it does."""
     api = Router("/api/v1", route_handlers=[
-        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *events.ROUTES, *context.ROUTES,
-        *candidates.ROUTES,
+        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *dead_letters.ROUTES, *events.ROUTES,
+        *context.ROUTES, *candidates.ROUTES,
     ])  # fmt: skip
     return Litestar(
         route_handlers=[*PAGES, api, create_static_files_router(path="/static", directories=[STATIC])],

@@ -25,6 +25,7 @@ _OF: LiteralString = """
 SELECT COALESCE(a.root_id, n.id) FROM patient AS n LEFT JOIN patient_alias AS a ON a.retired_id = n.id WHERE
 """
 _BY_PUBLIC: LiteralString = _COLUMNS + " WHERE p.id = (" + _OF + "n.public_id = %s)"
+_BY_PUBLIC_IDS: LiteralString = _COLUMNS + "WHERE p.public_id = ANY(%s)"
 _BY_IDS: LiteralString = _COLUMNS + "WHERE p.id = ANY(%s)"
 _ANY_NUMBER: LiteralString = """
 n.sent_id = %(number)s OR split_part(n.sent_id, '|', 2) = %(number)s
@@ -41,6 +42,11 @@ LISTED = 1000
 async def of_ward(conn: AsyncConnection[Any], ward: str) -> Sequence[PatientRow]:
     """Everyone on a ward, in bed order."""
     return await _rows(conn, _BY_WARD, (ward,))
+
+
+async def by_public_ids(conn: AsyncConnection[Any], ids: Sequence[str]) -> dict[str, PatientRow]:
+    """These records by opaque id, each as it was sent, merged or not."""
+    return {row.public_id: row for row in await _rows(conn, _BY_PUBLIC_IDS, (list(ids),))}
 
 
 async def everyone(conn: AsyncConnection[Any]) -> Sequence[PatientRow]:
