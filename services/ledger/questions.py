@@ -46,7 +46,7 @@ async def listed(conn: AsyncConnection[Any]) -> list[Question]:
 
 
 async def answered(conn: AsyncConnection[Any], key: str, who: str, note: str) -> None:
-    """A person has an answer, which is written down. The same again opens it anew. NotNow without answer or question."""
+    """A person has an answer, which is written down. The same again opens it anew. NotNow: none, or none open."""
     if not note:
         raise NotNow("an answer has a text")
     row = await (await conn.execute(_ANSWER, (key,))).fetchone()
