@@ -48,5 +48,6 @@ async def fill(database: str, folder: Path) -> None:
     ]
     broken = Record(partition=0, offset=len(records), key=b"HOSP|2", value=b'{"type": "lab_report", \x00\xff made up')
     store = ledger(database, folder)
-    await store.store([*records, broken])
+    await store.store(records)
+    await store.store([broken])
     await store.close()
