@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import click
+import psycopg
 from rich.progress import Progress
 
 from schemas.patient_event import ContextChange
@@ -25,6 +26,7 @@ _AUDIT: LiteralString = """
 INSERT INTO audit (who, action, patient_id, route)
 SELECT 'cli', 'read', p, 'halo context candidates' FROM unnest(%s::bigint[]) AS p
 """
+_STORED: LiteralString = "SELECT event_id::text FROM source_message WHERE event_id = ANY(%s::text[]::uuid[])"
 AT_ONCE = 200
 """Changes on their way together; after each such step it is said how far it is."""
 
@@ -40,8 +42,8 @@ def command() -> None:
 def take_file(file: Path, data_dir: Path | None) -> None:
     """Send every line of a CSV FILE (patient,kind,from,to,code,value,unit,note) as a change of context.
 
-    Nothing is sent when any line cannot be used. Sent again the same lines are the same events and change nothing, so
-    that an import that was broken off is simply started anew.
+    Nothing is sent when any line cannot be used. The same lines are the same events: what is stored already is a double
+    and is not sent, so that an import that was broken off is simply started anew.
     """
     now = SystemClock().now().isoformat().replace("+00:00", "Z")
     try:
@@ -49,9 +51,14 @@ def take_file(file: Path, data_dir: Path | None) -> None:
     except (ContextInvalid, OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"nothing was sent. {error}") from error
     single = list({event.event_id: event for event in events}.values())
-    asyncio.run(_send(settings_of(data_dir).kafka, single))
+    settings = settings_of(data_dir)
+    known = asyncio.run(_known(settings.database, [event.event_id for event in single]))
+    new = [event for event in single if known is None or event.event_id not in known]
+    asyncio.run(_send(settings.kafka, new))
     patients = len({event.patient.id for event in single})
-    Sayer().say(f"lines {len(events)}, sent {len(single)}, doubles {len(events) - len(single)}, patients {patients}")
+    unsure = "" if known is not None else "; the database does not answer, so that what it knows already was sent again"
+    said = f"lines {len(events)}, sent {len(new)}, doubles {len(events) - len(new)}, patients {patients}"
+    Sayer().say(said + unsure)
 
 
 @command.command("candidates")
@@ -73,6 +80,15 @@ async def _listed(dsn: str) -> list[Listed]:
         people: list[int | None] = [*sorted({one.id for one in found})]
         await conn.execute(_AUDIT, (people or [None],))
         return found
+
+
+async def _known(dsn: str, events: list[str]) -> frozenset[str] | None:
+    """Which of these events are stored; None when the database does not answer: sending again does no harm."""
+    try:
+        async with await database.connect(dsn, "context") as conn:
+            return frozenset(event for (event,) in await (await conn.execute(_STORED, (events,))).fetchall())
+    except psycopg.OperationalError:
+        return None
 
 
 async def _send(bootstrap: str, events: Sequence[ContextChange]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote
 
@@ -13,15 +15,25 @@ import msgspec
 
 from alerts import chronic
 from alerts.context import Fact
+from alerts.myeloma.patient_type import PatientType
 from alerts.overdue.followed import interval_of
 from alerts.watching import WORDS, word
 from schemas.identity import event_id
-from schemas.patient_event import ContextChange, ContextEntry, Patient, Source
+from schemas.patient_event import ContextChange, ContextEntry, Patient, PatientMerge, Source
 
 SENDER = "context"
 """Whose event ids these are: by file, by page or by program the same entries are one event."""
 WITHDRAWN = "withdrawn"
 """As the value of an entry: what was said of this kind, begin and code before is taken back."""
+LISTED: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "state": ("smouldering", "on_treatment", "off_treatment", "response_assessment"),
+    "patient_type": tuple(name.casefold() for name in PatientType.__members__),
+})  # fmt: skip
+"""Words of kinds that the rules read, as they are compared: without regard to capitals."""
+_ISOTYPES = ("IgG-kappa", "IgA-lambda", "IgM-kappa", "IgD-lambda", "kappa", "lambda", "IgG-kappa+IgA-lambda")
+_NAMED = re.compile(r"ig\s*[gamde]|kappa|lambda")
+_ISOTYPE = re.compile(r"ig\s*[gamde][1-4]?|kappa|lambda|flc|free|light|chains?|[\s\-_+/,.;:()&]")
+"""All that may stand in an isotype."""
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Beyond these a year is a slip of the pen."""
 
@@ -57,9 +69,25 @@ def word_fault(entry: ContextEntry) -> str:
             said = entry.code or entry.value
             return f"value: {said!r} is no word of {entry.kind}; write {', '.join(WORDS[entry.kind])}"
         return "" if entry.from_ else f"from: {entry.kind} needs the time from which it holds"
+    if entry.kind in LISTED or entry.kind == "isotype":
+        return _listed_fault(entry)
     if entry.kind == "monitoring_interval":
         return _interval_fault(entry)
     return _baseline_fault(entry) if entry.kind == "chronic_baseline" else ""
+
+
+def _listed_fault(entry: ContextEntry) -> str:
+    """A misspelt word would be kept and mean nothing, and nobody would miss it."""
+    text = f"{entry.code} {entry.value}" if entry.kind == "isotype" else entry.code or entry.value
+    said = text.strip().casefold()
+    known = _is_isotype(said) if entry.kind == "isotype" else said in LISTED[entry.kind]
+    field = "code" if entry.code else "value"
+    words = _ISOTYPES if entry.kind == "isotype" else LISTED[entry.kind]
+    return "" if known else f"{field}: {text.strip()!r} is no word of {entry.kind}; write {', '.join(words)}"
+
+
+def _is_isotype(said: str) -> bool:
+    return bool(_NAMED.search(said)) and not _ISOTYPE.sub("", said)
 
 
 def unread(entry: ContextEntry) -> str:
@@ -109,10 +137,11 @@ def _time(name: str, text: str) -> datetime | None:
     return found
 
 
-def headers(event: ContextChange, origin: str) -> list[tuple[str, bytes]]:
+def headers(event: ContextChange | PatientMerge, origin: str) -> list[tuple[str, bytes]]:
     """CloudEvents in binary mode and a trace of its own; `origin` is the process: `board`, `cli`."""
+    kind = type(event).__struct_config__.tag
     found = {
-        "ce_specversion": "1.0", "ce_id": event.event_id, "ce_type": "halo.context_change.v1",
+        "ce_specversion": "1.0", "ce_id": event.event_id, "ce_type": f"halo.{kind}.v1",
         "ce_source": f"urn:halo:{origin}:{quote(event.source.sender, safe='')}", "ce_time": event.source.received_at,
         "content-type": "application/json", "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
     }  # fmt: skip

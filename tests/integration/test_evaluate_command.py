@@ -59,6 +59,10 @@ def test_context_is_taken_and_a_wrong_line_is_named(tmp_path: Path) -> None:
     code, _, error = run("--context", bad, path)
     assert code == 1
     assert "line 2" in error
+    bad.write_text("patient,kind,from,to,code,value,unit,note\nHOSP|0,state,2000-01-01,,,smoldering,,\n")
+    code, _, error = run("--context", bad, path)
+    assert code == 1
+    assert "line 2, value: 'smoldering' is no word of state; write smouldering" in error
 
 
 def test_another_pack_is_run(tmp_path: Path) -> None:
