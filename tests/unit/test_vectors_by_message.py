@@ -10,14 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.analytes import ANALYTES
-from schemas.codec import encode_event
-from schemas.patient_event import LabReport
-from services.reading.formats import read_file
 from tests.builders import vectors
+from tests.unit.fhir_messages import as_fhir
 from tests.unit.messages import Sent, day, evaluated, loinc
 
 Row = dict[str, str]
@@ -179,7 +176,6 @@ def test_lifecycle(row: Row, told: Lines) -> None:
 
 STATUSES = [row for row in vectors("obx11_status") if row["standard"] == "HL7v2"]
 FHIR = [row for row in vectors("obx11_status") if row["standard"] == "FHIR"]
-"""These words come in as events: `halo evaluate` reads no FHIR of its own."""
 VALUED = frozenset("FCAPRS")
 
 
@@ -227,19 +223,12 @@ LETTERS = {"preliminary": "P", "final": "F", "corrected": "C", "amended": "A"}
 
 @pytest.fixture(scope="module")
 def stored_events(folder: Path) -> Lines:
-    """The same stories, the incoming status in FHIR's own word."""
+    """The same stories as FHIR tells them, the incoming status in its own word."""
     made = []
     for row in FHIR:
-        story = versions(row, LETTERS.get(row["status"], "D"), row["current_status"])
-        found = [event for one in story for done in read_file(one.message().encode()) for event in done.events]
-        assert all(isinstance(event, LabReport) for event in found)
-        made += [*found[:-1], in_its_word(found[-1], row["status"])]  # type: ignore[arg-type]  # a report, as asserted
-    return evaluated(folder, [encode_event(event).decode() for event in made], name="statuses.ndjson")
-
-
-def in_its_word(report: LabReport, status: str) -> LabReport:
-    results = tuple(msgspec.structs.replace(result, status=status) for result in report.results)
-    return msgspec.structs.replace(report, results=results)
+        *before, last = versions(row, LETTERS.get(row["status"], "D"), row["current_status"])
+        made += [*map(as_fhir, before), as_fhir(last, word=row["status"])]
+    return evaluated(folder, made, name="statuses.json")
 
 
 @pytest.mark.parametrize("row", FHIR, ids=ids)
