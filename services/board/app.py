@@ -29,6 +29,7 @@ from services.board.pages import quarantine as bench_pages
 from services.board.problems import answer
 from services.board.rest import alerts as rest_alerts
 from services.board.rest import candidates, context, dead_letters, events, stewards
+from services.board.rest import links as rest_links
 from services.board.rest import patients as rest_patients
 from services.board.settings import BoardSettings
 from services.shared import database, log
@@ -50,6 +51,7 @@ DRAIN_SECONDS = 5
 def create_app(settings: BoardSettings) -> Litestar:
     """The application; its database connections live as long as it does."""
     api = Router("/api/v1", route_handlers=[
+        *rest_links.ROUTES,
         *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *dead_letters.ROUTES, *events.ROUTES,
         *context.ROUTES, *candidates.ROUTES,
     ])  # fmt: skip

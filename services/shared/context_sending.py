@@ -1,4 +1,4 @@
-"""Context changes to Kafka, each confirmed by the broker before anybody is told that it was taken."""
+"""What people say of patients to Kafka, each confirmed by the broker before anybody is told that it was taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.codec import encode_event
-from schemas.patient_event import ContextChange
+from schemas.patient_event import ContextChange, PatientMerge
 from services.shared.context_event import headers
 from services.shared.kafka import PRODUCER_DEFAULTS, KafkaUnreachable
 from services.shared.log import get_logger
@@ -29,7 +29,7 @@ class ContextSender:
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
-    async def send(self, event: ContextChange) -> None:
+    async def send(self, event: ContextChange | PatientMerge) -> None:
         """Return when the broker has confirmed it, keyed by the patient.
 
         KafkaUnreachable: not confirmed in time. It may be stored nevertheless; sent again it is the same event.
