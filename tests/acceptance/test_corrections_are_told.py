@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from services.cli.inbox import Inbox
 from services.shared.mllp_client import MllpClient, acknowledgements
+from tests.real.fhir import SECRET, give_token
 from tests.real.paged import paged_system
 from tests.real.system import System
 
@@ -79,3 +81,44 @@ def test_a_correction_upwards_pages_again(running: tuple[System, Inbox]) -> None
         ("HIGH", "opened"), ("CRITICAL", "regraded"), ("HIGH", "regraded"),
     ]  # fmt: skip
     assert "3.45" in told[-1]["before"]["summary"]["en"]
+
+
+def _put(system: System, patient: str, status: str, value: float | None, minute: int) -> None:
+    """The same by FHIR: a rest-hook that puts each version of one Observation to its address."""
+    give_token(system.addresses["database"], once=True)
+    quantity = {"valueQuantity": {"value": value, "unit": "mmol/L"}} if value is not None else {}
+    observation = {
+        "resourceType": "Observation", "id": f"ca-{patient}", "status": status,
+        "meta": {"versionId": str(minute), "lastUpdated": f"2026-11-20T10:{minute:02d}:00+01:00"},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29265-6"}]},
+        "subject": {"identifier": {"system": "MADEUP", "value": patient}},
+        "effectiveDateTime": "2026-11-20T09:00:00+01:00", **quantity,
+    }  # fmt: skip
+    answer = httpx.put(
+        f"{system.addresses['fhir']}/Observation/ca-{patient}", json=observation,
+        headers={"Authorization": f"Bearer {SECRET}", "Content-Type": "application/fhir+json"},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+
+
+def test_fhir_corrected_amended_and_entered_in_error(running: tuple[System, Inbox]) -> None:
+    """Corrected downwards it is retracted with both values; amended it is re-graded; in error it is withdrawn."""
+    system, box = running
+    before = len(box.received())
+    _put(system, "FH1", "final", 3.62, 10)
+    first = _told(system, box, before + 1)[-1]
+    assert (first["change"], first["severity"]) == ("opened", "CRITICAL")
+    _put(system, "FH1", "amended", 2.80, 20)
+    graded = _told(system, box, before + 2)[-1]
+    assert (graded["change"], graded["severity"], graded["alert_id"]) == ("regraded", "HIGH", first["alert_id"])
+    _put(system, "FH1", "corrected", 2.36, 30)
+    notice = _told(system, box, before + 3)[-1]
+    assert (notice["change"], notice["alert_id"]) == ("retracted", first["alert_id"])
+    assert "2.36" in notice["summary"]["en"]
+    _put(system, "FH2", "final", 3.71, 10)
+    _told(system, box, before + 4)
+    _put(system, "FH2", "entered-in-error", None, 20)
+    gone = _told(system, box, before + 5)[-1]
+    assert gone["condition"] == "retracted"
+    assert "3.71" not in json.dumps(gone)
+    assert "Withdrawn by the laboratory" in gone["summary"]["en"]

@@ -65,12 +65,15 @@ def _answer(raw: bytes) -> Answer:
     return Answer(status=int(first.split()[1]), headers=headers, body=json.loads(body) if body else None)
 
 
-def give_token(dsn: str, *, secret: str = SECRET, sender: str = SENDER, ends: str = "1 day") -> None:
-    """A token of a sender."""
+def give_token(
+    dsn: str, *, secret: str = SECRET, sender: str = SENDER, ends: str = "1 day", once: bool = False
+) -> None:
+    """A token of a sender; with `once` where it has it already, too."""
+    again = " ON CONFLICT (secret_hash) DO NOTHING"
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(
             "INSERT INTO sender_token (id, name, sender, secret_hash, expires_at)"
-            " VALUES (gen_random_uuid(), 'made up', %s, %s, now() + %s::interval)",
+            " VALUES (gen_random_uuid(), 'made up', %s, %s, now() + %s::interval)" + (again if once else ""),
             (sender, digest(secret), ends),
         )
 
