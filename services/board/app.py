@@ -24,11 +24,13 @@ from services.board.context import Board
 from services.board.headers import harden, measured
 from services.board.live import Live
 from services.board.pages import alerts, login, patients, ward
+from services.board.pages import candidates as candidate_pages
 from services.board.pages import dead_letters as letter_pages
+from services.board.pages import feeds as feed_pages
 from services.board.pages import quarantine as bench_pages
 from services.board.problems import answer
 from services.board.rest import alerts as rest_alerts
-from services.board.rest import candidates, context, dead_letters, events, stewards
+from services.board.rest import candidates, context, dead_letters, events, feeds, stewards
 from services.board.rest import links as rest_links
 from services.board.rest import patients as rest_patients
 from services.board.settings import BoardSettings
@@ -43,6 +45,7 @@ PAGES = [
     ward.ward, ward.card, alerts.alert_list, alerts.alert_page, alerts.acknowledge_form, alerts.comment_form,
     alerts.release_form,
     patients.patient_list, patients.patient_search, patients.patient_page,
+    feed_pages.feeds_page, candidate_pages.candidates_page, candidate_pages.candidate_form,
     login.login_page, login.login, login.logout, login.entrance, login.enter, *bench_pages.PAGES, *letter_pages.PAGES,
 ]  # fmt: skip
 DRAIN_SECONDS = 5
@@ -52,8 +55,8 @@ def create_app(settings: BoardSettings) -> Litestar:
     """The application; its database connections live as long as it does."""
     api = Router("/api/v1", route_handlers=[
         *rest_links.ROUTES,
-        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *dead_letters.ROUTES, *events.ROUTES,
-        *context.ROUTES, *candidates.ROUTES,
+        *rest_alerts.ROUTES, *rest_patients.ROUTES, *stewards.ROUTES, *events.ROUTES, *context.ROUTES,
+        *candidates.ROUTES, *feeds.ROUTES, *dead_letters.ROUTES,
     ])  # fmt: skip
     return Litestar(
         route_handlers=[*PAGES, api, create_static_files_router(path="/static", directories=[STATIC])],

@@ -51,6 +51,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     alert_id: str = ""
     """Empty on a public card: a public screen has nothing to open."""
     summary: dict[str, str] = {}
+    feed: str = ""
+    """By which its deciding sample came: of a silent one nothing is sent."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,11 +127,17 @@ def _named_line(alert: AlertRow) -> Line:
         severity=alert.severity, unanswered=alert.unanswered, finding=alert.family, rule=alert.rule,
         sampled_at=alert.sampled_at,
         analyte=alert.analyte, value=alert.value, unit=alert.unit, alert_id=str(alert.alert_id), summary=alert.summary,
+        feed=alert.feed,
     )  # fmt: skip
 
 
 def _public_line(alert: AlertRow) -> Line:
-    plain = {"severity": alert.severity, "unanswered": alert.unanswered, "sampled_at": alert.sampled_at}
+    plain = {
+        "severity": alert.severity,
+        "unanswered": alert.unanswered,
+        "sampled_at": alert.sampled_at,
+        "feed": alert.feed,
+    }
     if alert.rule not in PUBLIC_RULES or alert.analyte not in PUBLIC_ANALYTES:
         return msgspec.convert(plain | {"finding": REVIEW}, Line)
     return msgspec.convert(

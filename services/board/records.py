@@ -26,7 +26,12 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     series_version: int
     incomplete: dict[str, str]
     unwatched: str = ""
-    """Why nothing is sent of this patient: `not_enrolled`, `deceased`, `care_...`; empty when watched."""
+    """Why nothing is sent of this patient: `not_enrolled`, `deceased`, `care_...`, `test_realm`; empty when watched."""
+
+    @property
+    def test(self) -> bool:
+        """Of the test realm: seen by stewards only, and always marked."""
+        return self.unwatched == "test_realm"
 
     @property
     def name(self) -> str:
@@ -74,6 +79,8 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     held_until: datetime | None = None
     """Its people wait so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     changed_at: datetime
+    feed: str = ""
+    """By which the deciding sample came; empty: by none."""
 
     @property
     def open(self) -> bool:

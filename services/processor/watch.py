@@ -22,7 +22,9 @@ from services.shared.settings import Settings
 
 PING_SECONDS = 2.0
 _OPEN: LiteralString = """
-SELECT severity, response, count(*) FROM alert WHERE condition = 'active' GROUP BY severity, response
+SELECT severity, response, count(*) FROM alert
+WHERE condition = 'active' AND patient_id NOT IN (SELECT id FROM patient WHERE unwatched = 'test_realm')
+GROUP BY severity, response
 """
 
 

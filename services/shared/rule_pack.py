@@ -82,6 +82,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """Draft unless approved."""
         return "draft" if self.approval is None else "approved"
 
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Names of the feeds of which nothing is sent."""
+        return tuple(feed.name for feed in self.feeds if feed.state == "silent")
+
     def is_off(self, rule: str) -> Off | None:
         """How the rule is switched off, None when it is on."""
         return next((item for item in self.off if item.rule == rule), None)

@@ -63,6 +63,8 @@ async def alert_page(request: Request[Any, Any, Any], alert_id: UUID) -> Respons
     async with board.connection() as conn:
         alert = existing(await reading.one(conn, alert_id))
         found = await evidence.gather(board, conn, alert)
+        if found.patient.test and not viewer_in(request).stewards:
+            raise Refused(HTTPStatus.NOT_FOUND, "problem.404", "there is no such alert")
         successor = await superseded_by(conn, alert)
         await record(
             conn, viewer_in(request).who, "read", route_of(request), patients=[alert.patient_id], alert=alert_id

@@ -30,10 +30,11 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/patients", guards=[named_reader], include_in_schema=False)
-async def patient_list(request: Request[Any, Any, Any]) -> Response[str]:
-    """Everyone by ward and bed."""
+async def patient_list(request: Request[Any, Any, Any], realm: str = "") -> Response[str]:
+    """Everyone by ward and bed; for stewards with `realm=test` those of the test realm."""
+    tests = realm == "test" and viewer_in(request).stewards
     async with board_of(request).connection() as conn:
-        rows = await patients.everyone(conn)
+        rows = await (patients.of_tests(conn) if tests else patients.everyone(conn))
         await record(conn, viewer_in(request).who, "read", route_of(request), patients=[row.id for row in rows])
     return page(request, "patients.html", patients=rows, searched=False)
 
@@ -58,7 +59,7 @@ async def patient_page(request: Request[Any, Any, Any], public_id: str) -> Respo
     last = board.live.last
     async with board.connection() as conn:
         row = await patients.by_public_id(conn, public_id)
-        if row is None:
+        if row is None or (row.test and not viewer_in(request).stewards):
             raise Refused(HTTPStatus.NOT_FOUND, "problem.404", "there is no such patient")
         found = (await board.trends.read(conn, [row]))[row.id]
         listed = await alerts.of_patient(conn, row.id)

@@ -47,7 +47,7 @@ async def card(request: Request[Any, Any, Any], public_id: str, ward: str = "", 
     shown, named = viewer.ward or ward, shows_names(viewer, mode)
     async with board.connection() as conn:
         row = await patients.by_public_id(conn, public_id)
-        if row is None or row.unwatched == "not_enrolled" or (shown and row.ward != shown):
+        if row is None or row.unwatched in ("not_enrolled", "test_realm") or (shown and row.ward != shown):
             raise Refused(HTTPStatus.NOT_FOUND, "problem.404", "no such patient on this ward")
         made = (await cards_of(board, conn, [row], named=named))[0]
         await note(conn, request, [row])

@@ -19,7 +19,7 @@ SELECT a.alert_id, p.id AS patient_id, p.public_id, a.version, a.family, a.rule,
        a.response, a.flags, a.opened_at, a.regraded_at, a.cleared_at, a.sampled_at, a.analyte, a.value, a.unit,
        a.summary, a.rule_pack, a.rule_pack_status, a.late, a.superseded_by, a.code, a.acknowledged_by,
        a.acknowledged_at, a.acknowledged_version, a.acknowledgement_expires_at, a.held_until,
-       a.changed_at
+       a.changed_at, a.feed
 FROM alert AS a LEFT JOIN patient_alias AS l ON l.retired_id = a.patient_id
 JOIN patient AS p ON p.id = COALESCE(l.root_id, a.patient_id)
 """
@@ -30,7 +30,7 @@ _ONE: LiteralString = _COLUMNS + "WHERE a.alert_id = %s"
 _LIST: LiteralString = (
     _COLUMNS
     + """
-WHERE p.unwatched <> 'not_enrolled'
+WHERE p.unwatched NOT IN ('not_enrolled', 'test_realm')
   AND (%(severity)s = '' OR a.severity = %(severity)s) AND (%(ward)s = '' OR p.ward = %(ward)s) AND CASE %(state)s
     WHEN 'open' THEN a.condition = 'active' AND a.response <> 'closed'
     WHEN 'unacknowledged' THEN a.condition = 'active' AND a.response = 'unacknowledged' AND a.severity <> 'INFO'

@@ -15,12 +15,14 @@ SELECT p.id, p.public_id, p.family, p.given, p.birth_date, p.sex, p.ward, p.bed,
        p.incomplete, p.unwatched FROM patient AS p
 """
 _ROOT: LiteralString = " NOT EXISTS (SELECT FROM patient_alias AS a WHERE a.retired_id = p.id) "
-_WATCHED: LiteralString = " p.unwatched <> 'not_enrolled' AND "
-"""Who is not enrolled is on no board and no list; an id or a number still finds the person."""
+_WATCHED: LiteralString = " p.unwatched NOT IN ('not_enrolled', 'test_realm') AND "
+"""Who is not enrolled is on no board and no list; an id or a number still finds the person. Nobody of the test realm is
+found but by stewards (`of_tests`)."""
 _BED: LiteralString = r"nullif(regexp_replace(p.bed, '\D', '', 'g'), '')::numeric, p.bed"
 """Bed 2 before bed 10."""
 _BY_WARD: LiteralString = _COLUMNS + "WHERE p.ward = %s AND" + _WATCHED + _ROOT + "ORDER BY " + _BED + ", p.id"
 _ALL: LiteralString = _COLUMNS + "WHERE" + _WATCHED + _ROOT + "ORDER BY p.ward, " + _BED + ", p.id LIMIT %s"
+_TESTS: LiteralString = _COLUMNS + "WHERE p.unwatched = 'test_realm' AND" + _ROOT + "ORDER BY p.id DESC LIMIT %s"
 _OF: LiteralString = """
 SELECT COALESCE(a.root_id, n.id) FROM patient AS n LEFT JOIN patient_alias AS a ON a.retired_id = n.id WHERE
 """
@@ -31,9 +33,16 @@ _ANY_NUMBER: LiteralString = """
 n.sent_id = %(number)s OR split_part(n.sent_id, '|', 2) = %(number)s
 OR n.identifiers @> jsonb_build_array(jsonb_build_object('value', %(number)s::text))
 """
-_BY_NUMBER: LiteralString = _COLUMNS + " WHERE p.id IN (" + _OF + _ANY_NUMBER + ") ORDER BY p.id LIMIT 20"
+_BY_NUMBER: LiteralString = (
+    _COLUMNS
+    + " WHERE p.unwatched <> 'test_realm' AND p.id IN ("
+    + _OF
+    + "("
+    + _ANY_NUMBER
+    + ")) ORDER BY p.id LIMIT 20"
+)
 _WARDS: LiteralString = """
-SELECT DISTINCT ward FROM patient WHERE ward <> '' AND unwatched <> 'not_enrolled' ORDER BY ward
+SELECT DISTINCT ward FROM patient WHERE ward <> '' AND unwatched NOT IN ('not_enrolled', 'test_realm') ORDER BY ward
 """
 LISTED = 1000
 """Most patients a list shows."""
@@ -52,6 +61,11 @@ async def by_public_ids(conn: AsyncConnection[Any], ids: Sequence[str]) -> dict[
 async def everyone(conn: AsyncConnection[Any]) -> Sequence[PatientRow]:
     """All patients by ward and bed, at most LISTED."""
     return await _rows(conn, _ALL, (LISTED,))
+
+
+async def of_tests(conn: AsyncConnection[Any]) -> Sequence[PatientRow]:
+    """Patients of the test realm, for stewards; at most LISTED."""
+    return await _rows(conn, _TESTS, (LISTED,))
 
 
 async def by_public_id(conn: AsyncConnection[Any], public_id: str) -> PatientRow | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, put
 from psycopg import AsyncConnection
 
-from schemas.patient_event import ContextChange
+from schemas.patient_event import ContextChange, ContextEntry
 from services.board.access import context_writer, unforged
 from services.board.audit import record
 from services.board.context import Board, board_of, route_of, viewer_in
@@ -32,10 +33,16 @@ async def put_context(request: AnyRequest, public_id: str, data: shapes.Context)
 
     The entries are added to what is known; the same body again changes nothing. 503 when Kafka does not confirm.
     """
+    _check(data, viewer_in(request))
+    event = await say(request, public_id, [entry.plain() for entry in data.entries])
+    return shapes.Taken(event_id=event.event_id, entries=len(event.entries))
+
+
+async def say(request: AnyRequest, public_id: str, entries: Sequence[ContextEntry]) -> ContextChange:
+    """Audit it and send it; returns once the broker confirmed. Refused (404, 503)."""
     board, viewer = board_of(request), viewer_in(request)
-    _check(data, viewer)
     async with board.connection() as conn:
-        patient, event = await _event(conn, public_id, data, viewer)
+        patient, event = await _event(conn, public_id, entries, viewer)
         said = f"{event.event_id} {','.join(sorted({entry.kind for entry in event.entries}))}"
         await record(conn, viewer.who, "context", route_of(request), patients=[patient], detail=said)
     try:
@@ -43,7 +50,7 @@ async def put_context(request: AnyRequest, public_id: str, data: shapes.Context)
     except KafkaUnreachable as error:
         await _not_confirmed(board, request, patient, event.event_id)
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "problem.503", f"{error}; send the same again") from error
-    return shapes.Taken(event_id=event.event_id, entries=len(event.entries))
+    return event
 
 
 def _check(data: shapes.Context, viewer: Viewer) -> None:
@@ -60,7 +67,7 @@ def _check(data: shapes.Context, viewer: Viewer) -> None:
 
 
 async def _event(
-    conn: AsyncConnection[Any], public_id: str, data: shapes.Context, viewer: Viewer
+    conn: AsyncConnection[Any], public_id: str, entries: Sequence[ContextEntry], viewer: Viewer
 ) -> tuple[int, ContextChange]:  # fmt: skip
     """The patient's internal id and the event; a merged record's id finds the surviving one."""
     row = await reading.by_public_id(conn, public_id)
@@ -68,8 +75,7 @@ async def _event(
         raise Refused(HTTPStatus.NOT_FOUND, "problem.404", "there is no such patient")
     now = SystemClock().now().isoformat().replace("+00:00", "Z")
     sent_id = await reading.sent_id(conn, row.id)
-    entries = [entry.plain() for entry in data.entries]
-    return row.id, context_change(sent_id, entries, who=viewer.who, received_at=now, form="halo")
+    return row.id, context_change(sent_id, list(entries), who=viewer.who, received_at=now, form="halo")
 
 
 async def _not_confirmed(board: Board, request: AnyRequest, patient: int, event_id: str) -> None:

@@ -16,6 +16,7 @@ from alerts.severity import Severity
 from services.board import cards
 from services.board.records import AlertRow, Dot, PatientRow, Trend
 from services.board.rendering import render
+from services.board.rules_now import shipped
 from services.board.words import Words
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,7 +62,7 @@ def trends(names: list[str]) -> dict[str, Trend]:
 
 def shown(card: cards.Card, language: str) -> str:
     words = Words("sl" if language == "sl" else "en", ZoneInfo("Europe/Ljubljana"))
-    return render("_card.html", {"t": words, "now": NOW, "card": card})
+    return render("_card.html", {"t": words, "now": NOW, "card": card, "rules": shipped()})
 
 
 rules = st.sampled_from(
