@@ -1,0 +1,170 @@
+"""A held value that looks CRITICAL: the steward first, a clinician after 15 min, unless somebody took care of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from schemas.patient_event import ContextEntry, Event, LabReport
+from services.clock.timers import Timers
+from services.ledger import stewarding
+from services.ledger.batch import Ledger
+from services.ledger.opening import open_ledger
+from services.ledger.operations import AFTER
+from services.ledger.unverified import UNVERIFIED, WAIT
+from services.shared.clock import ManualClock
+from tests.real import events
+from tests.real.ledgers import ask, one, settings, stream
+
+STEWARD = """
+[[channel]]
+name = "bench"
+kind = "webhook"
+address = "http://127.0.0.1:9/none"
+recipient = "data steward"
+role = "steward"
+"""
+CALLS = "SELECT kind, audience, severity FROM operations_alert WHERE closed_at IS NULL ORDER BY kind"
+RECEIVED = events.NOW + timedelta(minutes=30)
+
+
+def unitless(number: int, value: str = "13.9", **more: Any) -> LabReport:
+    """A calcium whose unit was lost."""
+    made = events.report(number, {"ca_mmol": value}, **more)
+    return events.again(made, results=tuple(msgspec.structs.replace(one, unit="") for one in made.results))
+
+
+class Night:
+    """One installation with a clock whose hands the test moves; with or without a data steward on duty."""
+
+    def __init__(self, database: str, folder: Path, *, steward: bool = True, site: str = "") -> None:
+        self.database, self.folder, self.site = database, folder, site
+        self.hands = ManualClock(events.NOW)
+        self._steward, self._offset = steward, 0
+
+    def ledger(self) -> Ledger:
+        own = settings(self.database, self.folder)
+        if self._steward:
+            channels = self.folder / "channels.toml"
+            channels.write_text(channels.read_text() + STEWARD)
+        if self.site:
+            file = self.folder / "site.toml"
+            file.write_text(self.site)
+            own = own.model_copy(update={"site": file})
+        return open_ledger(own, stream())
+
+    async def takes(self, *sent: Event) -> None:
+        store = self.ledger()
+        await store.store(events.records(*sent, start=self._offset))
+        await store.close()
+        self._offset += len(sent)
+
+    async def at(self, moment: datetime) -> int:
+        """Fire what is due then."""
+        self.hands.set(moment)
+        store = self.ledger()
+        timers = Timers(self.database, self.hands, every=1, actions={UNVERIFIED: store.unverified()})
+        try:
+            return await timers.fire()
+        finally:
+            await timers.close()
+            await store.close()
+
+    async def decides(self, work: Any) -> None:
+        ids = [i for (i,) in ask(self.database, "SELECT id::text FROM quarantine")]
+        async with await psycopg.AsyncConnection.connect(self.database) as conn:
+            await work(conn, ids)
+
+
+async def test_the_steward_at_once_and_a_clinician_after_fifteen_minutes(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(unitless(1))
+    assert ask(database, CALLS) == [("steward_page", "steward", "CRITICAL")]
+    assert await night.at(RECEIVED + WAIT - timedelta(seconds=1)) == 0
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert ask(database, CALLS) == [("steward_page", "steward", "CRITICAL"), ("unverified", "clinical", "CRITICAL")]
+    told = ask(
+        database, "SELECT detail, detail_sl, link, rule_pack_status FROM operations_alert WHERE kind = 'unverified'"
+    )
+    public = one(database, "SELECT public_id FROM patient")
+    assert told == [(
+        "UNVERIFIED: Calcium (total) 13.9 without unit, CRITICAL if mg/dL; call the laboratory LAB1, patient on ward H2."
+        " Nothing was evaluated from it.",
+        "NEPREVERJENO: Kalcij (celokupni) 13,9 brez enote, KRITIČNO, če je v mg/dL; pokličite laboratorij LAB1, bolnik na"
+        " oddelku H2. Vrednost ni bila ovrednotena.",
+        f"/patients/{public}", "draft",
+    )]  # fmt: skip
+    assert ask(database, "SELECT kind FROM quarantine_log") == [("told",)]
+    assert await night.at(RECEIVED + timedelta(days=1)) == 0, "once"
+
+
+async def test_a_clinician_at_once_when_no_steward_is_on_duty(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path, steward=False)
+    await night.takes(unitless(1))
+    assert await night.at(RECEIVED) == 1
+    assert ("unverified", "clinical", "CRITICAL") in ask(database, CALLS)
+
+
+@pytest.mark.parametrize("answer", ["taken", "closed", "arrived"])
+async def test_whoever_takes_care_in_time_spares_the_call(database: str, tmp_path: Path, answer: str) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(unitless(1, order="same"))
+    if answer == "taken":
+        await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", "vida"))
+    elif answer == "closed":
+        await night.decides(lambda conn, ids: stewarding.close(conn, ids, "vida", "telephoned: 2.41 mmol/L"))
+    else:
+        await night.takes(events.report(1, {"ca_mmol": "2.41"}, order="same", later=0.1, salt="right"))
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
+
+
+async def test_what_is_given_back_in_time_is_called_for(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(unitless(1))
+    await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", "vida"))
+    await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", ""))
+    await night.at(RECEIVED + WAIT)
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 1
+
+
+async def test_less_than_critical_history_and_who_is_not_watched_call_no_clinician(
+    database: str, tmp_path: Path
+) -> None:
+    night = Night(database, tmp_path, site='[enrolment]\nwatch = "listed"\n')
+    high = events.report(1, {"k": "6.2"})
+    await night.takes(
+        events.again(high, results=tuple(msgspec.structs.replace(r, unit="") for r in high.results)),
+        unitless(2, purpose="history"), unitless(3),
+        events.context_change(4, ContextEntry(kind="enrolment", code="enrolled", from_="2020-01-01")), unitless(4),
+    )  # fmt: skip
+    assert await night.at(RECEIVED + WAIT) == 2
+    whose = "SELECT p.sent_id FROM operations_alert AS o JOIN patient AS p ON p.id = o.patient_id WHERE o.kind = 'unverified'"
+    assert ask(database, whose) == [("HOSP|4",)]
+    assert ask(database, "SELECT kind, note FROM quarantine_log ORDER BY kind") == [
+        ("not_told", "not_enrolled"), ("told", "clinical on-call"),
+    ]  # fmt: skip
+
+
+async def test_a_feed_that_loses_its_units_makes_one_call(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(*(unitless(n, hours=n / 600) for n in range(AFTER + 3)))
+    await night.at(RECEIVED + timedelta(hours=1))
+    assert ask(
+        database, "SELECT key LIKE 'unverified_storm:%%', patient_id FROM operations_alert WHERE kind = 'unverified'"
+    ) == [(True, None)]
+    detail = one(database, "SELECT detail FROM operations_alert WHERE kind = 'unverified'")
+    assert detail.startswith("UNVERIFIED: LAB1 sent more than 20 values within 10 min that look critical")
+
+
+async def test_of_nobodys_message_too(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path, site='[identifier]\nauthorities = ["OTHER"]\n')
+    await night.takes(unitless(1))
+    await night.at(RECEIVED + WAIT)
+    calls = one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'")
+    assert calls == one(database, "SELECT count(*) FROM quarantine WHERE would_be = 'CRITICAL'")
