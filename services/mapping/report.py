@@ -41,7 +41,8 @@ def map_report(report: LabReport, site: Site = DEFAULT_SITE, *, now: datetime | 
     identity = site.refuses_identity(report.patient.id)
     if identity:
         for index, sent in enumerate(report.results):
-            run.quarantine(index, sent, Refusal(identity, f"patient {report.patient.id.partition('|')[0]}|..."))
+            row = site.read_code(sent.laboratory, sent.code).analyte  # how urgent it is to ask does not depend on whose
+            run.quarantine(index, sent, Refusal(identity, f"patient {report.patient.id.partition('|')[0]}|...", row))
         return run.mapped([])
     return run.mapped(run.read())
 

@@ -29,6 +29,14 @@ address = "http://127.0.0.1:9/none"
 recipient = "data steward"
 role = "steward"
 """
+ENGLISH = (
+    "UNVERIFIED: Calcium (total) 13.9 without unit, CRITICAL if mg/dL; call the laboratory LAB1, patient on ward H2. "
+    "Nothing was evaluated from it."
+)
+SLOVENE = (
+    "NEPREVERJENO: Kalcij (celokupni) 13,9 brez enote, KRITIČNO, če je v mg/dL; pokličite laboratorij LAB1, bolnik na "
+    "oddelku H2. Vrednost ni bila ovrednotena."
+)
 CALLS = "SELECT kind, audience, severity FROM operations_alert WHERE closed_at IS NULL ORDER BY kind"
 RECEIVED = events.NOW + timedelta(minutes=30)
 
@@ -93,10 +101,7 @@ async def test_the_steward_at_once_and_a_clinician_after_fifteen_minutes(databas
     )
     public = one(database, "SELECT public_id FROM patient")
     assert told == [(
-        "UNVERIFIED: Calcium (total) 13.9 without unit, CRITICAL if mg/dL; call the laboratory LAB1, patient on ward H2."
-        " Nothing was evaluated from it.",
-        "NEPREVERJENO: Kalcij (celokupni) 13,9 brez enote, KRITIČNO, če je v mg/dL; pokličite laboratorij LAB1, bolnik na"
-        " oddelku H2. Vrednost ni bila ovrednotena.",
+        ENGLISH, SLOVENE,
         f"/patients/{public}", "draft",
     )]  # fmt: skip
     assert ask(database, "SELECT kind FROM quarantine_log") == [("told",)]
@@ -166,5 +171,6 @@ async def test_of_nobodys_message_too(database: str, tmp_path: Path) -> None:
     night = Night(database, tmp_path, site='[identifier]\nauthorities = ["OTHER"]\n')
     await night.takes(unitless(1))
     await night.at(RECEIVED + WAIT)
-    calls = one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'")
-    assert calls == one(database, "SELECT count(*) FROM quarantine WHERE would_be = 'CRITICAL'")
+    told = ask(database, "SELECT detail, link, patient_id FROM operations_alert WHERE kind = 'unverified'")
+    assert [row[1:] for row in told] == [("/alerts", None)]
+    assert "the message names no patient Halo knows" in told[0][0]
