@@ -70,9 +70,10 @@ def since(view: View, kind: str, at: datetime, span: timedelta) -> bool:
 
     Where only the day of the beginning is known, the whole of it counts: whether it may be so.
     """
-    return any(
+    entries = view.context.of(kind)
+    return bool(entries) and any(
         entry.start is not None and entry.start <= at and at - (entry.end or entry.begun_by or entry.start) <= span
-        for entry in view.context.of(kind)
+        for entry in entries
     )
 
 

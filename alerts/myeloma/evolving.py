@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from alerts.condition import Node, all_of, fact
 from alerts.counterfactual import leaves
 from alerts.logic import INDETERMINATE, TRUE
-from alerts.myeloma.smouldering import smouldering
+from alerts.myeloma.smouldering import Samples, smouldering
 from alerts.rule import Judgement, View
 from alerts.samples import shown
 from alerts.series import Point
 from alerts.severity import Severity
 from alerts.stepping import Step, Trail, steps_at
 
-Pattern = Callable[[datetime | None], Iterable[tuple[Point, Node]]]
-"""The samples of one analyte from a time on, each with its condition."""
+Found = Iterable[tuple[Point, Node]]
+Pattern = Callable[[Samples, datetime | None], Found]
+"""Of the samples of one analyte those from a time on, each with its condition."""
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What an earlier evaluation worked out."""
 
-    names: tuple[str, ...]
-    """Analytes read."""
+    samples: dict[str, Samples]
+    """By analyte."""
     first: tuple[datetime | None, ...]
     """When the other pattern was first met, by each of its analytes."""
 
@@ -41,27 +43,33 @@ def onward(
     """One judgement a sample taken while the patient is smouldering."""
     kept: _Kept | None = known.kept
     names = (*own, *other)
-    at = since if kept is not None and kept.names == names else None
+    at = since if kept is not None and tuple(kept.samples) == names else None
+    known_samples = kept.samples if kept is not None and at is not None else dict.fromkeys(names, Samples())
+    found = {name: known_samples[name].onward(view, name, at) for name in names}
     old = kept.first if kept is not None and at is not None else (None,) * len(other)
-    first = tuple(_first_met(view, met, pattern, at) for met, pattern in zip(old, other.values(), strict=True))
+    first = tuple(
+        _first_met(view, met, partial(pattern, found[name]), at)
+        for met, (name, pattern) in zip(old, other.items(), strict=True)
+    )
     both = next((met for met in first if met), None)
 
-    def samples(_: object) -> Iterator[Step]:
-        found = [item for pattern in own.values() for item in pattern(at)]
-        for judgement in _judged(view, rule, sorted(found, key=lambda item: item[0].at), both):
+    def judged(_: object) -> Iterator[Step]:
+        items = [item for name, pattern in own.items() for item in pattern(found[name], at)]
+        for judgement in _judged(view, rule, sorted(items, key=lambda item: item[0].at), both):
             yield from steps_at(judgement.at, None, [judgement])
 
     if kept is not None and at is not None and first != kept.first:
         at = None
-    return known.onward(at, samples, _Kept(names=names, first=first))
+    return known.onward(at, judged, _Kept(samples=found, first=first))
 
 
-def _first_met(view: View, known: datetime | None, pattern: Pattern, since: datetime | None) -> datetime | None:
+def _first_met(
+    view: View, known: datetime | None, pattern: Callable[[datetime | None], Found], since: datetime | None
+) -> datetime | None:
     """When the pattern was first met in a smouldering patient; it does not end by itself."""
     if known is not None and since is not None and known < since:
         return known
-    found = pattern(since)
-    return next((p.at for p, node in found if node.truth is TRUE and smouldering(view, p.at)), None)
+    return next((p.at for p, node in pattern(since) if node.truth is TRUE and smouldering(view, p.at)), None)
 
 
 def _judged(view: View, rule: str, found: Iterable[tuple[Point, Node]], other: datetime | None) -> list[Judgement]:

@@ -43,9 +43,34 @@ def ever(view: View) -> bool:
     return any("smouldering" in (entry.code.casefold(), entry.value.casefold()) for entry in view.context.of("state"))
 
 
-def samples(view: View, analyte: str) -> list[Point]:
-    """Final values, one a specimen."""
-    return one_a_specimen(view.pack, (p for p in view.series.points(analyte) if evaluable(p)))
+class Samples(msgspec.Struct, frozen=True, kw_only=True):
+    """Final values of one analyte, one a specimen, in collection order."""
+
+    points: tuple[Point, ...] = ()
+    total_at: datetime | None = None
+    """When anything but one band of the M-protein was first measured."""
+
+    def onward(self, view: View, analyte: str, since: datetime | None) -> Samples:
+        """With what the view has from `since` on; what was taken before is as it was."""
+        same, taken = up_to(self.points, since), view.series.since(analyte, since)
+        if not taken and same == len(self.points):
+            return self
+        days = timedelta(days=int(view.pack["relapse.specimen_days"]) + 1)
+        near = self.points[up_to(self.points, taken[0].at - days) : same] if taken else ()
+        new = one_a_specimen(view.pack, (p for p in taken if evaluable(p)), near)
+        held = self.total_at if since is not None and self.total_at is not None and self.total_at < since else None
+        return Samples(
+            points=(*self.points[:same], *new),
+            total_at=held or next((point.at for point in new if not one_band(point)), None),
+        )
+
+    def around(self, pack: Pack, since: datetime | None) -> tuple[tuple[Point, ...], tuple[Point, ...], bool]:
+        """What a window may hold at `since`, what was taken from then on, and whether a total came before both."""
+        first = up_to(self.points, since)
+        start = up_to(self.points, since and since - timedelta(days=int(pack["smouldering.year_days"]) + 1))
+        begin = self.points[start].at if start < len(self.points) else None
+        total = begin is not None and self.total_at is not None and self.total_at < begin
+        return self.points[start:first], self.points[first:], total
 
 
 class Window:
@@ -54,11 +79,13 @@ class Window:
     Of bounds the best is what all of them leave: of `<8` and 6 the lowest is at most 6.
     """
 
-    def __init__(self, days: int, best: Literal["lowest", "highest"]) -> None:
+    def __init__(self, days: int, best: Literal["lowest", "highest"], before: Sequence[Point] = ()) -> None:
+        """`before` is what was taken so far, in collection order."""
         self._days = days
         self._ends = (_lower_end, _upper_end) if best == "lowest" else (_minus(_lower_end), _minus(_upper_end))
         self._together = lowest if best == "lowest" else highest
-        self._kept: tuple[deque[Point], deque[Point]] = (deque(), deque())
+        low, high = (_better_than_later(end, before) for end in self._ends)
+        self._kept: tuple[deque[Point], deque[Point]] = (low, high)
 
     def reference(self, at: datetime, name: str) -> Quantity | None:
         """The extreme value taken up to `days` before `at`, bound included; None without a value."""
@@ -79,6 +106,18 @@ class Window:
             kept.append(point)
 
 
+def _better_than_later(end: _End, points: Sequence[Point]) -> deque[Point]:
+    """Those that no later one equals or betters, oldest first: what adding one after the other leaves in the queue."""
+    found: deque[Point] = deque()
+    best = None
+    for point in reversed(points):
+        here = end(point.interval)
+        if best is None or here < best:
+            best = here
+            found.appendleft(point)
+    return found
+
+
 def _lower_end(known: Interval) -> tuple[Decimal, int]:
     """In the order of `alerts.intervals`: of two ends at one number the one that reaches lower goes first."""
     return known.low, 0 if known.low_closed else 1
@@ -97,20 +136,24 @@ def _ids(points: Iterable[Point]) -> tuple[str, ...]:
 
 
 def evolving_m(
-    pack: Pack, points: Sequence[Point], current_m: Callable[[Point], Quantity], since: datetime | None = None,
+    pack: Pack, samples: Samples, current_m: Callable[[Point], Quantity], since: datetime | None = None,
     *, silent: Callable[[Point], bool],
 ) -> Found:  # fmt: skip
     """Each sample with its condition: >= 5 g/L, and >= 25 % in 365 d or, while M is >= 30, >= 10 % in 183 d.
 
-    `points` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample. Only samples
-    from `since` on are asked about. A `silent` one is no lowest value (after plasma exchange, hyperviscosity 2).
+    `samples` are serum M, or the immunoglobulin of the clone; `current_m` is the M that goes with a sample. Only
+    samples from `since` on are asked about. A `silent` one is no lowest value (after plasma exchange,
+    hyperviscosity 2).
     """
-    half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest") for name in ("half_year", "year"))
-    start = _window_before(pack, points, since)
-    total = not all(one_band(point) for point in points[:start])
-    for point in points[start:]:
-        if since is None or point.at >= since:
-            yield from _evolving_m(pack, point, (half, year), current_m)
+    before, after, total = samples.around(pack, since)
+    count: list[Point] = []
+    for point in before:
+        if not (total and one_band(point)) and not silent(point):
+            count.append(point)
+        total = total or not one_band(point)
+    half, year = (Window(int(pack[f"smouldering.{name}_days"]), "lowest", count) for name in ("half_year", "year"))
+    for point in after:
+        yield from _evolving_m(pack, point, (half, year), current_m)
         if total and one_band(point):
             continue  # the total may be higher: a band that has grown counts, one that has not is no reference
         total = total or not one_band(point)
@@ -118,11 +161,6 @@ def evolving_m(
             continue
         half.add(point)
         year.add(point)
-
-
-def _window_before(pack: Pack, points: Sequence[Point], since: datetime | None) -> int:
-    """The first of the points that a window may hold at `since`."""
-    return up_to(points, since and since - timedelta(days=int(pack["smouldering.year_days"]) + 1))
 
 
 def _evolving_m(
@@ -146,12 +184,12 @@ def _limb(pack: Pack, point: Point, window: Window, percent: str, name: str) -> 
     return all_of(absolute, percent_rise(pack, low, value, percent), name=name)
 
 
-def evolving_hb(pack: Pack, points: Sequence[Point], since: datetime | None = None) -> Found:
+def evolving_hb(pack: Pack, samples: Samples, since: datetime | None = None) -> Found:
     """Each haemoglobin from `since` on with its condition: >= 5 g/L below the highest of 365 d."""
-    year = Window(int(pack["smouldering.year_days"]), "highest")
-    for point in points[_window_before(pack, points, since) :]:
-        asked = since is None or point.at >= since
-        reference = year.reference(point.at, "hb_highest") if asked else None
+    before, after, _ = samples.around(pack, since)
+    year = Window(int(pack["smouldering.year_days"]), "highest", before)
+    for point in after:
+        reference = year.reference(point.at, "hb_highest")
         if reference is not None and reference.interval is not None:
             fall = Quantity(
                 name="hb_fall_in_365_days",

@@ -15,7 +15,7 @@ from alerts.condition import Node, Quantity, compare
 from alerts.logic import TRUE
 from alerts.myeloma.evolving import Pattern, onward
 from alerts.myeloma.readings import post_exchange
-from alerts.myeloma.smouldering import ever, evolving_hb, evolving_m, samples
+from alerts.myeloma.smouldering import Samples, ever, evolving_hb, evolving_m
 from alerts.rule import Rule, View
 from alerts.samples import quantity
 from alerts.series import Point
@@ -28,9 +28,9 @@ def patterns(view: View) -> dict[str, Pattern]:
     return {name: partial(_pattern, view, name) for name in ("mspike", *others)}
 
 
-def _pattern(view: View, analyte: str, since: datetime | None) -> Iterator[tuple[Point, Node]]:
+def _pattern(view: View, analyte: str, samples: Samples, since: datetime | None) -> Iterator[tuple[Point, Node]]:
     current_m = quantity if analyte == "mspike" else partial(_current_m, view)
-    return evolving_m(view.pack, samples(view, analyte), current_m, since, silent=partial(_after_exchange, view))
+    return evolving_m(view.pack, samples, current_m, since, silent=partial(_after_exchange, view))
 
 
 def _after_exchange(view: View, point: Point) -> bool:
@@ -39,7 +39,7 @@ def _after_exchange(view: View, point: Point) -> bool:
 
 def haemoglobin(view: View) -> dict[str, Pattern]:
     """The other pattern."""
-    return {"hb": lambda since: evolving_hb(view.pack, samples(view, "hb"), since)}
+    return {"hb": partial(evolving_hb, view.pack)}
 
 
 def _current_m(view: View, point: Point) -> Quantity:
