@@ -17,7 +17,7 @@ from schemas.patient_event import ContextChange, Identifier, LabReport, PatientM
 from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
-from services.ledger.incoming import Incoming
+from services.ledger.incoming import NO_RECORD, Incoming, moment
 from services.ledger.operations import Technical
 from services.ledger.patients import Locked
 from services.ledger.record import Outcome
@@ -60,6 +60,7 @@ class Work(msgspec.Struct, kw_only=True):
         elif isinstance(event, LabReport):
             self._report(incoming, event)
         else:
+            self._source(incoming, event, 0)
             self._context(incoming, event)
         if incoming.test:  # nobody is called for what stands in a test message; our own faults are told
             new = self.writes.technical[asked:]
@@ -102,6 +103,15 @@ class Work(msgspec.Struct, kw_only=True):
                 quarantine_row(stable_id("quarantine", event.event_id), event, record, whole, incoming.received_at)
             )
         self.writes.technical.append(_in_doubt(event, doubt, self.locked.rows[record].public_id, record))
+
+    def admit(self, event: ContextChange) -> None:
+        """What was held as a whole, now that a person says it is about whom it names. Its message is stored already."""
+        self._context(_again(event), event)
+
+    def believe(self, event: LabReport) -> None:
+        """The same of a report, as far as it says who the patient is; the results are taken by `retake`."""
+        person = self.person(event)
+        self._person_said(_again(event), event, person)
 
     def _is_known(self, incoming: Incoming, event: LabReport | ContextChange) -> None:
         """Its numbers belong to the record from now on, and others may not use them without a question."""
@@ -159,7 +169,6 @@ class Work(msgspec.Struct, kw_only=True):
         person = self.person(event)
         self.catch_up(person)
         record = self.locked.by_sent[event.patient.id]
-        self._source(incoming, event, 0)
         rank = context.rank(incoming.received_at, event.event_id)
         numbered = [(rank, number, entry) for number, entry in enumerate(event.entries)]
         person.entries = (*person.entries, *numbered)
@@ -453,6 +462,11 @@ def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[
         )
         for at, held in sorted(due.items())
     ]  # fmt: skip
+
+
+def _again(event: PatientEvent) -> Incoming:
+    """A stored event as it came."""
+    return Incoming(record=NO_RECORD, event=event, received_at=moment(event.source.received_at))
 
 
 def _in_doubt(event: PatientEvent, doubt: str, patient: str, record: int) -> Technical:

@@ -44,7 +44,26 @@ def apply(change: Change, root: int, series: Series, received_at: datetime) -> S
     )  # fmt: skip
     if change.kind == "reopened" or (change.kind == "regraded" and _worse(before, after)):
         after = msgspec.structs.replace(after, **_NO_ANSWER)
-    return _inherited(after, change) if change.kind == "reopened" else after
+    return _inherited(after, change) if change.kind == "reopened" else _joined(after, change)
+
+
+def _joined(alert: StoredAlert, change: Change) -> StoredAlert:
+    """It goes on and others end in it, as after a merge (agreed behaviour 2).
+
+    One that nobody answered leaves it unanswered, else the earlier end of an answer counts; whoever was told of those
+    is told with it.
+    """
+    old = [one for one in change.predecessors if one.condition == "active"]
+    if not old:
+        return alert
+    told = {pair for one in old for pair in one.told} | {*alert.told}
+    alert = msgspec.structs.replace(alert, told=tuple(sorted(told)))
+    if any(one.response == "unacknowledged" for one in old):
+        return msgspec.structs.replace(alert, **_NO_ANSWER)
+    ends = [one.acknowledgement_expires_at for one in (*old, alert) if one.acknowledgement_expires_at]
+    if alert.response != "acknowledged" or not ends:
+        return alert
+    return msgspec.structs.replace(alert, acknowledgement_expires_at=min(ends))
 
 
 def _ended(change: Change, series: Series) -> StoredAlert:

@@ -30,7 +30,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     successor: str = ""
     """Only for `superseded`; empty when the survivor of a merge holds nothing alike."""
     predecessors: tuple[StoredAlert, ...] = ()
-    """Only for opened and re-opened: what it supersedes, whose answers and telling it takes over."""
+    """What it supersedes: a new or re-opened one takes over answers and telling, another one what is left to answer."""
 
 
 def compare(
@@ -68,10 +68,10 @@ def _lost(alert: StoredAlert, successor: str, moved: frozenset[int]) -> Change:
 def _seen(
     state: AlertState, before: StoredAlert | None, gone: list[StoredAlert], heirs: dict[str, str]
 ) -> Change | None:
-    kind = _kind(state, before)
+    old = tuple(alert for alert in gone if heirs[alert.alert_id] == state.alert_id)
+    kind = _kind(state, before) or ("updated" if old else None)
     if kind is None:
         return None
-    old = tuple(alert for alert in gone if heirs[alert.alert_id] == state.alert_id)
     return Change(kind=kind, alert_id=state.alert_id, before=before, after=state, predecessors=old)
 
 

@@ -79,10 +79,10 @@ def read(record: Record, site: Site) -> Incoming:
     return msgspec.structs.replace(found, feed=site.feed_of(event.source), test=test)
 
 
-_NO_RECORD = Record(partition=0, offset=0, key=None, value=b"")
+NO_RECORD = Record(partition=0, offset=0, key=None, value=b"")
 
 
-def accept(event: Event, site: Site, record: Record = _NO_RECORD) -> Incoming:
+def accept(event: Event, site: Site, record: Record = NO_RECORD) -> Incoming:
     """Check and map one event."""
     incoming = Incoming(record=record, event=event)
     try:

@@ -30,7 +30,7 @@ from psycopg import AsyncConnection
 from alerts.result import Result
 from schemas.codec import decode_event
 from schemas.identity import stable_id
-from schemas.patient_event import LabReport
+from schemas.patient_event import ContextChange, LabReport, PatientMerge
 from services.ledger import governing, patients, rereading, site_in_force, stored
 from services.ledger.applying import Work, quarantine_row
 from services.ledger.errors import OutOfStep
@@ -50,6 +50,7 @@ FOREIGN = frozenset({"identity_conflict"})
 """Reasons that the ledger gives, not the site file."""
 BY_STEWARD = ("closed", "ignored")
 _EVENT: LiteralString = "SELECT event, patient_id FROM source_message WHERE event_id = %s AND type = 'lab_report'"
+_ADMINISTRATION: LiteralString = "SELECT event FROM source_message WHERE event_id = %s AND type <> 'lab_report'"
 _REPORTS: LiteralString = """
 SELECT event_id::text, event, patient_id FROM source_message
 WHERE patient_id = ANY(%s) AND type = 'lab_report' ORDER BY received_at, event_id
@@ -152,6 +153,9 @@ class Remapper:
         """Take held results of one message again; see above. OutOfStep when the message is not stored."""
         now = at or datetime.now(UTC)
         site = await self.govern(conn)
+        whole = await administration(conn, event_id)
+        if whole is not None:
+            return await self._admit(conn, whole, event_id, items, by)
         report, record = await _report(conn, event_id)
         wanted = [item for item in await _items(conn, [event_id]) if item.open and (item.id in items if items is not None else not item.barred)]
         if not wanted or site.refuses_identity(report.patient.id):
@@ -162,6 +166,23 @@ class Remapper:
         taken = await self._take(conn, work, report, wanted, by, now)
         await work.writes.flush(conn, self._journal)
         return taken
+
+    async def _admit(
+        self, conn: AsyncConnection[Any], event: ContextChange | PatientMerge, event_id: str,
+        items: Collection[str] | None, by: str,
+    ) -> Taken:  # fmt: skip
+        """Administration that was held as a whole: a person says that it is about whom it names. Never a merge."""
+        wanted = [item for item in await _items(conn, [event_id]) if item.open and (items is None or item.id in items)]
+        if not wanted or isinstance(event, PatientMerge) or self._site.refuses_identity(event.patient.id):
+            return Taken(held=tuple((item.id, item.reason) for item in wanted))
+        work = await self._work(conn, event.patient.id)
+        await conn.execute(_MOVE, {"record": work.locked.by_sent[event.patient.id], "event_id": event_id})
+        work.admit(event)
+        work.finish()
+        closed = [item.id for item in wanted]
+        await conn.execute(_CLOSE, {"ids": closed, "by": by or "site file", "how": "released"})
+        await work.writes.flush(conn, self._journal)
+        return Taken(closed=tuple(closed), patient=event.patient.id)
 
     async def person(self, conn: AsyncConnection[Any], sent_id: str) -> Rederived | None:
         """Bring the person with this record up to the file in force, in the caller's transaction; None when there."""
@@ -231,6 +252,8 @@ class Remapper:
         where = {(report.results[n].where.segment, report.results[n].where.offset) for n in places}
         results = [r for r in mapped.results if (r.source.segment, r.source.offset) in where]
         held = {item.index: item for item in mapped.quarantined if item.index in places}
+        if any(item.reason in FOREIGN for item in wanted):
+            work.believe(report)
         fresh = work.retake(report, results, now) if results else 0
         work.finish()
         still = [(i, held[place]) for i, place in placed.items() if place is not None and place in held]
@@ -350,6 +373,13 @@ async def _items(conn: AsyncConnection[Any], events: list[str]) -> list[Item]:
     cursor = await conn.execute(_ITEMS, (events,))
     names = [column.name for column in cursor.description or ()]
     return [Item(**dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+
+
+async def administration(conn: AsyncConnection[Any], event_id: str) -> ContextChange | PatientMerge | None:
+    """The stored event when it is no report of results."""
+    row = await (await conn.execute(_ADMINISTRATION, (event_id,))).fetchone()
+    found = decode_event(bytes(row[0])) if row else None
+    return found if isinstance(found, ContextChange | PatientMerge) else None
 
 
 async def _report(conn: AsyncConnection[Any], event_id: str) -> tuple[LabReport, int | None]:
