@@ -23,6 +23,7 @@ from services.clock.timers import Action, Timers
 from services.clock.watchdog import Watchdog
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.bringing_up import BringUp
+from services.ledger.forgetting import Forget
 from services.ledger.going_live import LIVE_PAGE
 from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import load_site, open_lapses, open_ledger
@@ -63,9 +64,11 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
     timers = Timers(settings.database, clock, every=own.poll, actions=actions)
     rules = CatchingUp(settings.database, ledger.catch_up(), every=own.rules)
     site = CatchingUp(settings.database, BringUp(ledger.remapper()), every=own.rules, what="site")
+    forget = Forget(ledger.remapper(), days=own.forget_days)
+    forgetting = CatchingUp(settings.database, forget, every=own.forget, what="forgetting")
     watching = _watching(settings, own, clock, lambda: heartbeats.partitions)
 
-    parts: tuple[_Part, ...] = (heartbeats, timers, silence, rules, site, *watching)
+    parts: tuple[_Part, ...] = (heartbeats, timers, silence, rules, site, forgetting, *watching)
 
     def ready() -> dict[str, str]:
         wrong = (part.wrong() for part in parts)
@@ -82,7 +85,7 @@ async def run(settings: Settings, own: ClockSettings, stop: asyncio.Event) -> No
                 await task
         await timers.close()
         await rules.close()
-        for part in (site, *watching):
+        for part in (site, forgetting, *watching):
             await part.close()
 
 

@@ -18,6 +18,10 @@ class ClockSettings(BaseSettings):
     poll: float = 1.0
     rules: float = 5.0
     """How often it looks whether other rules came into force."""
+    forget: float = 3600.0
+    """How often it looks for old data of people who were never enrolled."""
+    forget_days: int = Field(default=400, ge=30)
+    """So old they are deleted (behaviour 3)."""
     feeds: float = 15.0
     """How often it looks at the feeds, and whether anything is processed."""
     feed_silence_minutes: float = Field(default=30, gt=0)

@@ -69,8 +69,8 @@ async def lock(conn: AsyncConnection[Any], sent_ids: Iterable[str]) -> Locked:
     ids = sorted(by_sent.values())
     root_of = dict(await _pairs(conn, _ROOTS, ids))
     rows = await lock_rows(conn, {*ids, *root_of.values()})
-    if dict(await _pairs(conn, _ROOTS, ids)) != root_of:
-        raise AliasesChanged
+    if dict(await _pairs(conn, _ROOTS, ids)) != root_of or not rows.keys() >= {*ids, *root_of.values()}:
+        raise AliasesChanged  # a merge, or the record was deleted before it could be locked
     members = await groups(conn, {root_of.get(i, i) for i in ids})
     return Locked(by_sent=by_sent, rows=rows, root_of=root_of, members=members)
 

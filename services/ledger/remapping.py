@@ -157,10 +157,14 @@ class Remapper:
         if whole is not None:
             return await self._admit(conn, whole, event_id, items, by)
         report, record = await _report(conn, event_id)
-        wanted = [item for item in await _items(conn, [event_id]) if item.open and (item.id in items if items is not None else not item.barred)]
+        wanted = [
+            item
+            for item in await _items(conn, [event_id])
+            if item.open and (item.id in items if items is not None else not item.barred)
+        ]
         if not wanted or site.refuses_identity(report.patient.id):
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
-        work = await self._work(conn, report.patient.id)
+        work = await self.work_on(conn, report.patient.id)
         if record is None:
             await conn.execute(_MOVE, {"record": work.locked.by_sent[report.patient.id], "event_id": event_id})
         taken = await self._take(conn, work, report, wanted, by, now)
@@ -175,7 +179,7 @@ class Remapper:
         wanted = [item for item in await _items(conn, [event_id]) if item.open and (items is None or item.id in items)]
         if not wanted or isinstance(event, PatientMerge) or self._site.refuses_identity(event.patient.id):
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
-        work = await self._work(conn, event.patient.id)
+        work = await self.work_on(conn, event.patient.id)
         await conn.execute(_MOVE, {"record": work.locked.by_sent[event.patient.id], "event_id": event_id})
         work.admit(event)
         work.finish()
@@ -187,7 +191,7 @@ class Remapper:
     async def person(self, conn: AsyncConnection[Any], sent_id: str) -> Rederived | None:
         """Bring the person with this record up to the file in force, in the caller's transaction; None when there."""
         site = await self.govern(conn)
-        work = await self._work(conn, sent_id, bring=False)
+        work = await self.work_on(conn, sent_id, bring=False)
         found = await self.bring(conn, work, work.locked.root(sent_id), site)
         await work.writes.flush(conn, self._journal)
         return found
@@ -231,7 +235,12 @@ class Remapper:
             self._differences[key] = difference(await site_in_force.read(conn, before), site)
         return self._differences[key]
 
-    async def _work(self, conn: AsyncConnection[Any], sent_id: str, *, bring: bool = True) -> Work:
+    async def flush(self, conn: AsyncConnection[Any], work: Work) -> None:
+        """Write what came of it."""
+        await work.writes.flush(conn, self._journal)
+
+    async def work_on(self, conn: AsyncConnection[Any], sent_id: str, *, bring: bool = True) -> Work:
+        """The person with this record, locked and read by the file in force; after `govern`. AliasesChanged."""
         locked = await patients.lock(conn, [sent_id])
         await site_in_force.current(conn, self._site)
         zone = self._site.zone
