@@ -31,7 +31,7 @@ def mistakes(senders: Sequence[Sender]) -> Iterator[tuple[str, str]]:
     names: dict[str, int] = {}
     for at, sender in enumerate(senders):
         yield from ((f"sender[{at}].{key}", text) for key, text in _own(sender))
-        if (first := keys.setdefault(sender.key, at)) != at:
+        if sender.speaks_hl7 and (first := keys.setdefault(sender.key, at)) != at:
             yield f"sender[{at}].application", f"{sender.key!r} (MSH-3|MSH-4) is listed already in entry {first + 1}"
         if (first := names.setdefault(sender.name, at)) != at:
             yield f"sender[{at}].name", f"{sender.name!r} is the name of entry {first + 1} already"

@@ -114,6 +114,11 @@ class Sender(_Entry, frozen=True, kw_only=True):
         """As in `Source.sender`: MSH-3|MSH-4."""
         return f"{self.application}|{self.facility}"
 
+    @property
+    def speaks_hl7(self) -> bool:
+        """Without MSH-3 and MSH-4 it is known by its name only: FHIR by its token, files by their import."""
+        return bool(self.application or self.facility)
+
 
 class Bounds(_Entry, frozen=True, kw_only=True):
     """Limits of normal in the canonical unit."""
@@ -187,7 +192,7 @@ class Site:
         self.others = others or {}
         """Tables of other parts of Halo, as parsed."""
         self.zone = ZoneInfo(file.zone)
-        self._by_key = {sender.key: sender for sender in reversed(file.sender)}
+        self._by_key = {sender.key: sender for sender in reversed(file.sender) if sender.speaks_hl7}
         self._by_name = {sender.name: sender for sender in reversed(file.sender)}
         self._tests = [re.compile(pattern) for pattern in file.identifier.test_patients]
         self._zones = {
@@ -205,7 +210,7 @@ class Site:
 
     def sender(self, key: str) -> Sender | None:
         """By MSH-3|MSH-4; None when unlisted."""
-        return next((sender for sender in self.file.sender if sender.key == key), None)
+        return self._by_key.get(key)
 
     def feed_of(self, source: Source) -> str:
         """Name of the listed sender that a message came from; empty when it is unlisted, or none is listed.
