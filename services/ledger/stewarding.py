@@ -52,6 +52,10 @@ WHERE id = ANY(%(items)s::text[]::uuid[]) AND closed_at IS NULL AND assigned_to 
 _IGNORE: LiteralString = """
 INSERT INTO quarantine_ignore (laboratory, code, who, note) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+_REASON: LiteralString = """
+SELECT reason FROM quarantine WHERE closed_at IS NULL AND laboratory = %s AND code = %s
+ORDER BY reason <> ALL(%s::text[]) LIMIT 1
+"""
 _NOT_IGNORED: LiteralString = "DELETE FROM quarantine_ignore WHERE laboratory = %s AND code = %s"
 _BACK: LiteralString = """
 WITH back AS (
@@ -163,6 +167,13 @@ async def ignore(conn: AsyncConnection[Any], laboratory: str, code: str, reason:
         raise NotNow("only a code that Halo does not know can be ignored; this is held for another reason")
     await conn.execute(_IGNORE, (laboratory, code, who, note))
     return await ignored_now(conn, None)
+
+
+async def reason_of(conn: AsyncConnection[Any], laboratory: str, code: str) -> str:
+    """Why a laboratory's code is held, of its open results; empty when none is. One for the code itself comes first."""
+    values = (laboratory, code, sorted(CODE_REASONS))
+    row = await (await conn.execute(_REASON, values)).fetchone()
+    return str(row[0]) if row else ""
 
 
 async def heed(conn: AsyncConnection[Any], laboratory: str, code: str, who: str, note: str = "") -> int:
