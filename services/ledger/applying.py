@@ -108,6 +108,13 @@ class Work(msgspec.Struct, kw_only=True):
         """What was held as a whole, now that a person says it is about whom it names. Its message is stored already."""
         self._context(_again(event), event)
 
+    def doubted(self, event: LabReport) -> str:
+        """The question about a stored message that names somebody only now, told to the steward; empty without one."""
+        found, record = self._doubt(_again(event), event), self.locked.by_sent[event.patient.id]
+        if found:
+            self.writes.technical.append(_in_doubt(event, found, self.locked.rows[record].public_id, record))
+        return found
+
     def believe(self, event: LabReport) -> None:
         """The same of a report, as far as it says who the patient is; the results are taken by `retake`."""
         person = self.person(event)

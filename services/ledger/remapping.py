@@ -31,7 +31,7 @@ from alerts.result import Result
 from schemas.codec import decode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
-from services.ledger import governing, patients, rereading, site_in_force, stored
+from services.ledger import governing, identity, numbers, patients, rereading, site_in_force, stored
 from services.ledger.applying import Work, quarantine_row
 from services.ledger.errors import OutOfStep
 from services.ledger.evaluating import Rules
@@ -46,7 +46,7 @@ from services.mapping.mapped import Quarantined
 from services.mapping.report import map_report
 from services.mapping.site import Site
 
-FOREIGN = frozenset({"identity_conflict"})
+FOREIGN = frozenset({identity.CONFLICT})
 """Reasons that the ledger gives, not the site file."""
 BY_STEWARD = ("closed", "ignored")
 _EVENT: LiteralString = "SELECT event, patient_id FROM source_message WHERE event_id = %s AND type = 'lab_report'"
@@ -69,6 +69,7 @@ UPDATE quarantine AS q SET reason = n.reason, detail = n.detail, would_be = n.wo
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) AS n(id, reason, detail, would_be, slot)
 WHERE q.id = n.id::uuid
 """
+_DOUBT: LiteralString = "UPDATE quarantine SET reason = %s, detail = %s WHERE id = ANY(%s::text[]::uuid[])"
 _COUNT: LiteralString = """
 UPDATE source_message AS s SET stored = n.stored, duplicate = s.results - n.stored - n.quarantined - n.ignored,
     quarantined = n.quarantined, ignored = n.ignored
@@ -167,7 +168,11 @@ class Remapper:
         work = await self.work_on(conn, report.patient.id)
         if record is None:
             await conn.execute(_MOVE, {"record": work.locked.by_sent[report.patient.id], "event_id": event_id})
-        taken = await self._take(conn, work, report, wanted, by, now)
+        if record is None and items is None and (doubt := await _doubt(conn, work, report)):
+            await conn.execute(_DOUBT, (identity.CONFLICT, doubt, [item.id for item in wanted]))
+            taken = Taken(held=tuple((item.id, identity.CONFLICT) for item in wanted), patient=report.patient.id)
+        else:
+            taken = await self._take(conn, work, report, wanted, by, now, named=record is None)
         await work.writes.flush(conn, self._journal)
         return taken
 
@@ -253,15 +258,16 @@ class Remapper:
         return work
 
     async def _take(
-        self, conn: AsyncConnection[Any], work: Work, report: LabReport, wanted: list[Item], by: str, now: datetime
-    ) -> Taken:
+        self, conn: AsyncConnection[Any], work: Work, report: LabReport, wanted: list[Item], by: str, now: datetime,
+        *, named: bool,
+    ) -> Taken:  # fmt: skip
         placed = {item.id: place_of(report, item) for item in wanted}
         places = frozenset(place for place in placed.values() if place is not None)
         mapped = map_report(report, self._site, now=now)
         where = {(report.results[n].where.segment, report.results[n].where.offset) for n in places}
         results = [r for r in mapped.results if (r.source.segment, r.source.offset) in where]
         held = {item.index: item for item in mapped.quarantined if item.index in places}
-        if any(item.reason in FOREIGN for item in wanted):
+        if named or any(item.reason in FOREIGN for item in wanted):
             work.believe(report)
         fresh = work.retake(report, results, now) if results else 0
         work.finish()
@@ -402,6 +408,12 @@ async def _report(conn: AsyncConnection[Any], event_id: str) -> tuple[LabReport,
 def _decoded(event: Any) -> LabReport | None:
     found = decode_event(bytes(event))
     return found if isinstance(found, LabReport) else None
+
+
+async def _doubt(conn: AsyncConnection[Any], work: Work, report: LabReport) -> str:
+    """Whether a message whose number is taken only now is about whom it names."""
+    work.others = await numbers.known(conn, set(identity.numbers(report.patient)) - {report.patient.id})
+    return work.doubted(report)
 
 
 def remapped_results(found: Rederived) -> list[Result]:

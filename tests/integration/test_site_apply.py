@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -265,3 +266,20 @@ def test_doctor_says_when_the_file_of_the_settings_is_not_the_one_in_force(
     assert version(database) in found.text
     ask(database, "UPDATE patient SET site_version = 'before'")
     assert "1 patients are still to be read" in check_site(hospital.settings)[1].text
+
+
+def test_a_message_that_finds_its_patient_now_and_contradicts_the_record_stays_held(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    both = MENDED.replace("[[code]]", '[identifier]\nauthorities = ["HOSP", "OTHER"]\n\n[[code]]', 1)
+    done("apply", site_file(tmp_path, both), *BY)
+    hospital.take(local(7, {"KALCIJ": ("2.30", "mmol/L")}, authority="OTHER"))
+    done("apply", site_file(tmp_path, both.replace(', "OTHER"', "")), *BY)
+    stranger = local(7, {"KALCIJ": ("3.60", "mmol/L")}, hours=1, authority="OTHER")
+    who = msgspec.structs.replace(stranger.patient, family="Somebody", birth_date="1991-09-09", sex="M")
+    hospital.take(msgspec.structs.replace(stranger, patient=who))
+    done("apply", site_file(tmp_path, both), *BY)
+    assert results(database) == [("ca", "2.3", "mmol/L")]
+    held = "SELECT reason, patient_id IS NOT NULL FROM quarantine WHERE closed_at IS NULL"
+    assert ask(database, held) == [("identity_conflict", True)]
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE detail LIKE 'identity_conflict%%'") == 1
