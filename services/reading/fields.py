@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Generic, TypeVar
 
 from services.reading.segments import Segment
+
+Owner = TypeVar("Owner")
+Value = TypeVar("Value")
+
+
+class _Once(Generic[Owner, Value]):
+    """A property worked out when first asked for, without the lock of `cached_property`, dear in each field."""
+
+    def __init__(self, work: Callable[[Owner], Value]) -> None:
+        self._work, self._name = work, work.__name__
+
+    def __get__(self, instance: Owner, _owner: type[Owner]) -> Value:
+        value = instance.__dict__[self._name] = self._work(instance)
+        return value
+
 
 NULL = '""'
 """HL7's "delete this value"; for Halo it is no value."""
@@ -100,7 +116,7 @@ class Field:
     def _component(self, number: int) -> bytes:
         return self._components[number - 1] if number <= len(self._components) else b""
 
-    @cached_property
+    @_Once
     def _components(self) -> list[bytes]:
         return _cut(self.data, self.dialect.component)
 
@@ -116,7 +132,7 @@ class Row:
     segment: Segment
     dialect: Dialect
 
-    @cached_property
+    @_Once
     def _fields(self) -> list[bytes]:
         parts = self.segment.data.split(self.dialect.field)
         return [parts[0], self.dialect.field, *parts[1:]] if self.segment.name in _SELF_SEPARATED else parts

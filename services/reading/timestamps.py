@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 _SHAPE = re.compile(
     r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?:(?P<hour>\d\d)(?:(?P<minute>\d\d)"
@@ -12,6 +13,7 @@ _SHAPE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def to_iso(text: str) -> str:
     """`20260301100000+0100` as `2026-03-01T10:00:00+01:00`; "" for what is no time (mapping quarantines).
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from services.shared.mllp_client import Acknowledgement, MllpClient, acknowledge
 from tests.real import servers
 from tests.real.certificates import Authority
 from tests.real.intake import Running, intake, refusal_to_start
+from tests.real.mutating import framed
 
 SITE = """
 [[sender]]
@@ -130,6 +134,18 @@ def test_a_changed_site_file_is_in_force_without_a_restart_and_a_faulty_one_is_t
     path.write_text(SITE)
     until("the good file is in force again", lambda: listed.metric("halo_intake_site_file_faulty") == 0)
     assert listed.send(message("NEW"))[0].code == "AR"
+
+
+def test_mllp_send_of_the_hl7_package_is_answered(listed: Running, tmp_path: Path) -> None:
+    file = tmp_path / "three.hl7"
+    file.write_bytes(b"".join(framed(message("LIS", id=f"H{at}")) for at in range(3)))
+    program = Path(sys.executable).parent / "mllp_send"
+    done = subprocess.run(
+        [program, "--port", str(listed.port), "--file", str(file), "127.0.0.1"],
+        capture_output=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert re.findall(rb"MSA\|(\w\w)\|(\w+)", done.stdout) == [(b"AA", b"H0"), (b"AA", b"H1"), (b"AA", b"H2")]
+    assert done.stderr == b""
 
 
 def test_it_does_not_start_where_anybody_could_speak(tmp_path: Path) -> None:
