@@ -226,6 +226,7 @@ class Work(msgspec.Struct, kw_only=True):
         cause = Cause(
             event_id=event.event_id, received_at=at, history=event.purpose == "history",
             kind="correction" if _corrects(person, fresh) else "sample",
+            taken=frozenset(r.result_id for r in fresh),
         )  # fmt: skip
         reach = Reach(analytes=frozenset(r.analyte for r in fresh), since=person.series.reach(fresh))
         before, earlier = dict(person.alerts), person.series
@@ -234,7 +235,7 @@ class Work(msgspec.Struct, kw_only=True):
         self.writes.technical += watching.after_death(person, fresh, self.teller)
         self._changed(person, reach, cause)
         self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
-        self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
+        self.writes.journal += lateness.not_new(before, person, [lateness.as_of(r, at) for r in fresh], self.rules.pack)
         return sum("derived" not in r.flags for r in fresh)
 
     def person(self, event: PatientEvent) -> Stored:

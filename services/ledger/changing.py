@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ _NO_ANSWER: dict[str, Any] = {**dict.fromkeys(_ANSWER), "response": "unacknowled
 _TOLD = ("told_at", "told_severity", "told_value", "told_level", "told_analyte", "told_sampled_at", "told_draft")
 
 
-def apply(change: Change, root: int, series: Series, received_at: datetime) -> StoredAlert:
+def apply(change: Change, root: int, series: Series, received_at: datetime, taken: Collection[str] = ()) -> StoredAlert:
     """The row after `change`. A new or worse alert is unacknowledged again; a better or ended one keeps its answer."""
     if change.after is None:
         return _ended(change, series)
@@ -35,7 +36,7 @@ def apply(change: Change, root: int, series: Series, received_at: datetime) -> S
     if before is None:
         fresh = StoredAlert(
             alert_id=state.alert_id, patient_id=root, version=1, condition=state.condition, state=state,
-            body=encode(state), late=raised_late(state, series, received_at), code=code(state.alert_id),
+            body=encode(state), late=raised_late(state, series, received_at, taken), code=code(state.alert_id),
         )  # fmt: skip
         return _inherited(fresh, change)
     after = msgspec.structs.replace(

@@ -5,8 +5,10 @@ Late: a newer result of the analyte was stored before it, or more than 7 days li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+
+import msgspec
 
 from alerts.alert import AlertState
 from alerts.result import Result
@@ -19,15 +21,24 @@ LATE_AFTER = timedelta(days=7)
 """Between collection and arrival."""
 
 
-def raised_late(state: AlertState, series: Series, received_at: datetime) -> bool:
-    """Whether an alert that opens at `received_at` rests on a sample, or on a result that came then, that is late."""
+def raised_late(state: AlertState, series: Series, received_at: datetime, taken: Collection[str] = ()) -> bool:
+    """Whether an alert that opens at `received_at` rests on a sample, or on a result that came then, that is late.
+
+    `taken`: ids of results that came earlier, were held, and count from then on only.
+    """
     if state.family == "overdue_test":  # what is late there is a test that did not come, no result
         return False
     if received_at - state.sampled_at > LATE_AFTER:
         return True
     used = set(state.results)
     found = (p for name in series.analytes for p in series.points(name) if p.result.result_id in used)
-    return any(is_late(series, point.result) for point in found if point.result.received_at == received_at)
+    came = (as_of(p.result, received_at) if p.result.result_id in taken else p.result for p in found)
+    return any(is_late(series, result) for result in came if result.received_at == received_at)
+
+
+def as_of(result: Result, at: datetime) -> Result:
+    """The result as if it had come then: what was held is late as of when it is taken."""
+    return msgspec.structs.replace(result, received_at=max(result.received_at, at))
 
 
 def is_late(series: Series, result: Result) -> bool:

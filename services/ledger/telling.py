@@ -42,6 +42,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     history: bool = False
     kind: deciding.Cause = "sample"
+    taken: frozenset[str] = frozenset()
+    """Ids of results that came before `received_at`, were held, and count from now on."""
 
 
 class Teller:
@@ -69,7 +71,10 @@ class Teller:
 
     def tell(self, person: Stored, change: Change, cause: Cause, writes: Writes, rules: Rules) -> StoredAlert:
         """Collect every row of the change and keep the alert's new form in `person`."""
-        after, now = changing.apply(change, person.root, person.series, cause.received_at), datetime.now(UTC)
+        after, now = (
+            changing.apply(change, person.root, person.series, cause.received_at, cause.taken),
+            datetime.now(UTC),
+        )
         if self.standing.feeds and change.after is not None:
             after = msgspec.structs.replace(after, feed=feeds.feed_of(after.state, person.series))
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,

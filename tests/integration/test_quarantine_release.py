@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -127,6 +128,14 @@ async def test_of_old_samples_only_what_still_holds_is_told_and_as_late(bench: B
     assert told == [("HOSP|1", "active", True, "late"), ("HOSP|2", "cleared", True, None)]
     reasons = "SELECT payload->>'reason' FROM alert_event_payload WHERE payload->>'reason' LIKE 'late%%'"
     assert {reason for (reason,) in ask(bench.database, reasons)} == {"late", "late_and_no_longer_true"}
+
+
+async def test_what_a_newer_sample_was_stored_before_is_late_however_fresh(bench: Bench) -> None:
+    await bench.takes(local(1, hours=-3), events.report(1, {"ca_mmol": "3.40", "alb": "4.0"}, order="newer"))
+    await bench.releases()
+    await bench.fires(MENDED)
+    opened = ask(bench.database, "SELECT opened_at, late FROM alert WHERE rule = 'CA_HIGH' AND condition = 'active'")
+    assert opened == [(events.NOW - timedelta(hours=3), True)]
 
 
 async def test_a_release_twice_or_after_a_redelivery_stores_once(bench: Bench) -> None:
