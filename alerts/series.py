@@ -19,6 +19,7 @@ from alerts.version import PAST, Measurement, Wait, fold, waited
 
 T = TypeVar("T")
 _time = attrgetter("at")
+_NEXT = timedelta(microseconds=1)
 _PARTS = frozenset({"single_band", "derived"})
 
 
@@ -200,6 +201,14 @@ class Series:
         waiting = (name for name in self._preliminary if any(p.preliminary for p in new._points[name]))
         new._preliminary = frozenset(waiting)
         return new
+
+    def parts_at(self, time: datetime) -> datetime:
+        """From when on `until(time)` may be read otherwise than this series: just after it, mostly.
+
+        What belongs to a whole specimen counts from the specimen's first collection, as in `reach`.
+        """
+        later = [point.result.specimen for name in OF_ITS_SPECIMEN for point in self.after(name, time)]
+        return min([time + _NEXT, *(self._specimens[one] for one in later if one in self._specimens)])
 
     def before(self, analyte: str, time: datetime, within: timedelta | None = None) -> Sequence[Point]:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from alerts.rule import Judgement, View
+    from alerts.rule import Judgement, Rule, View
 
 _at, _until = attrgetter("at"), attrgetter("until")
 AHEAD = timedelta(hours=72)
@@ -26,6 +26,10 @@ NOTHING_AHEAD = timedelta(0)
 """For a rule that reads the draw itself and what was taken before it."""
 BESIDE = timedelta(hours=24)
 """For a rule that reads what was taken beside the draw, up to a day later, and nothing of that one's own neighbours."""
+
+
+TRAILS = ("trails", datetime.max.replace(tzinfo=UTC), "")
+"""Place in `View.memo` of what has the steps of other rules over the same view, by name: a help, no input."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -118,6 +122,27 @@ class Resumed:
         """All judgements of the patient in collection order."""
         steps = self.onward(view, Trail(), None).steps
         return [step.judgement for step in steps if step.judgement is not None]
+
+
+def resumed(judge: Walk | Resumed, view: View, known: Trail, since: datetime | None) -> Trail:
+    """All steps of the view, taken up from an earlier trail; what was taken before `since` is as it was."""
+    if isinstance(judge, Resumed):
+        return judge.onward(view, Trail() if since is None else known, since)
+    same = settled(known.steps, since)
+    fresh = judge.onward(view, known.steps[same - 1] if same else None)
+    return Trail(steps=known.steps[:same] + tuple(fresh), same=same)
+
+
+def trail_of(view: View, rule: Rule) -> Trail:
+    """The whole trail of a rule, once an evaluation; taken from what the caller knows already (`TRAILS`)."""
+    trails = view.memo.setdefault(TRAILS, {})
+    known = trails.get(rule.name)
+    if known is not None:
+        return Trail(steps=known.steps, kept=known.kept)
+    if not isinstance(rule.judge, Walk | Resumed):
+        raise TypeError(f"{rule.name} has no trail: it is judged over the whole history, not by steps")
+    trail = trails[rule.name] = resumed(rule.judge, view, Trail(), None)
+    return trail
 
 
 def steps_at(at: datetime, state: Any, judgements: Sequence[Judgement]) -> list[Step]:

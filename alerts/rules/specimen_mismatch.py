@@ -42,7 +42,7 @@ from alerts.rules import (
 )
 from alerts.series import Point
 from alerts.severity import Severity, worst
-from alerts.stepping import NOTHING_AHEAD, Walk
+from alerts.stepping import NOTHING_AHEAD, Resumed, Walk, resumed, trail_of, up_to
 
 HELD = (
     bio.RULE, cr_lost.RULE, lc_escape.RULE, smm_evolving_m.RULE, smm_evolving_hb.RULE, myeloma_defining_event.RULE,
@@ -111,15 +111,23 @@ def _two_of(checks: tuple[Check, ...]) -> Node:
 def held_back(view: View, at: datetime) -> list[tuple[str, Judgement]]:
     """Rules that this draw decides below CRITICAL, as its own time sees it; INFO is never sent, so never held."""
     then = msgspec.structs.replace(view, series=view.series.until(at), memo={})
-    judged = ((rule.name, judgement) for rule in HELD for judgement in _at(then, rule, at))
+    judged = ((rule.name, judgement) for rule in HELD for judgement in _at(view, then, rule, at))
     return [(name, judgement) for name, judgement in judged if judgement.severity in _LEVELS]
 
 
-def _at(view: View, rule: Rule, at: datetime) -> list[Judgement]:
-    """What the rule says of the samples taken at `at`, which is the last time there is."""
-    if not any(view.series.at(name, at) for name in rule.inputs):
+def _at(view: View, then: View, rule: Rule, at: datetime) -> list[Judgement]:
+    """What the rule says of the samples taken at `at`, which is the last time there is in `then`.
+
+    Taken up from the rule's trail over everything: what that says of earlier samples and no later one can reach, it
+    said then too.
+    """
+    if not any(then.series.at(name, at) for name in rule.inputs):
         return []
-    return [only_critical(view, judgement) for judgement in rule.judge(view) if judgement.at == at]
+    if not isinstance(rule.judge, Walk | Resumed):
+        raise TypeError(f"{rule.name} cannot be held back: it is judged over the whole history, not by steps")
+    steps = resumed(rule.judge, then, trail_of(view, rule), view.series.parts_at(at)).steps
+    said = [step.judgement for step in steps[up_to(steps, at) :] if step.judgement is not None]
+    return [only_critical(then, judgement) for judgement in said if judgement.at == at]
 
 
 RULE = Rule(

@@ -17,6 +17,7 @@ from alerts.evaluate import in_turn
 from alerts.memo import Memo, ask_again
 from alerts.overdue.timeline import KEPT, next_due
 from alerts.rule import Rule, View
+from alerts.stepping import TRAILS
 from alerts.thresholds import Pack
 from services.ledger.stored import Stored
 from services.shared.rule_pack import fingerprint, hash_of, shipped
@@ -64,12 +65,14 @@ class Rules:
     def ask(self, person: Stored, reach: Reach) -> list[AlertState]:
         """All alerts the rules make now. A rule that raises leaves its alerts standing and the person incomplete."""
         view = self.view(person)
+        trails = view.memo[TRAILS] = {}
         for rule in self._in_turn:
             memo = person.memos.get(rule.name)
             if rule.timed:
                 self._timed(person, view, rule, reach)
             elif memo is None or _concerns(rule, memo, reach):
                 self._one(person, view, rule, None if reach.analytes is None else reach.since)
+            trails[rule.name] = person.memos.get(rule.name)
         return [state for rule in self.rules for state in said(person, rule.name)]
 
     def _timed(self, person: Stored, view: View, rule: Rule, reach: Reach) -> None:
