@@ -36,9 +36,11 @@ _LIVE = (
 
 @click.command("import")
 @click.argument("paths", metavar="FILE...", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["csv", "ndjson", "hl7v2"]), help="Found out when left out.")
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "ndjson", "hl7v2", "fhir"]), help="Found out when left out."
+)
 @click.option("--purpose", type=click.Choice(["history", "live"]), default="history", show_default=True)
-@click.option("--sender", default="csv", show_default=True, help="Who says what stands in a CSV.")
+@click.option("--sender", default="", help="Who says what stands in a CSV or FHIR file; `csv` and `fhir` if left out.")
 @click.option("--authority", default="", help="Of patient numbers in a CSV without a column `authority`.")
 @click.option("--laboratory", default="", help="Of results in a CSV without a column `laboratory`.")
 @click.option("--encoding", default="", help="windows-1250, ...; of CSV UTF-8 when left out, never guessed.")
@@ -50,7 +52,7 @@ def command(  # noqa: PLR0913 - one an option
     context: click.Context, *, paths: tuple[Path, ...], form: Format | None, purpose: Purpose, sender: str,
     authority: str, laboratory: str, encoding: str, refusals: Path | None, template: bool, data_dir: Path | None,
 ) -> None:  # fmt: skip
-    """Bring in the history of FILES: CSV, NDJSON of events or HL7 v2; episodes come out right and nobody is paged.
+    """Bring in history from FILES: CSV, HL7 v2, FHIR or NDJSON of events; episodes are right and nobody is paged.
 
     May be broken off at any time and started again: only what is not stored yet is sent. Ends with 1 if anything was
     refused or could not be read, and names file, line and reason.

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from services.cli.importing.pieces import Options, Piece, dated, piece
 from services.reading.csv_layout import CsvInvalid, Layout, read_layout
-from services.reading.csv_reports import refused, reports, wrong_encoding
+from services.reading.csv_reports import SENDER, refused, reports, wrong_encoding
 from services.reading.csv_rows import Person, Raw, Row, RowRefused, patient_of, raw_rows, read_row
 
 IN_MEMORY = 8 * 1024 * 1024
@@ -84,11 +84,11 @@ def _pieces(rows: Iterable[Raw], layout: Layout, name: str, options: Options) ->
         try:
             row = read_row(raw, places, authority=options.authority, laboratory=options.laboratory)
         except RowRefused as error:
-            outcome = refused(raw, str(error), layout, options.sender, "")
+            outcome = refused(raw, str(error), layout, options.sender or SENDER, "")
             yield piece(outcome, f"{name}, line {raw.line}", len(raw.data), options)
         else:
             people.setdefault(row.person, []).append(row)
     for person in sorted(people):
         found = people.pop(person)
-        for report in reports(found, layout, options.sender, options.purpose):
+        for report in reports(found, layout, options.sender or SENDER, options.purpose):
             yield Piece(place=name, size=len(report.raw) - len(layout.header), events=(dated(report, options),))

@@ -33,6 +33,8 @@ def _read(path: Path, form: Format, options: Options) -> Iterator[Piece]:
         yield from csv_file.read(path, options)
     elif form == "ndjson":
         yield from by_patient(message_files.read_ndjson(path, options))
+    elif form == "fhir":
+        yield from by_patient(message_files.read_fhir(path, options))
     else:
         yield from by_patient(message_files.read_hl7v2(path, options))
 

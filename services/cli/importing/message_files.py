@@ -1,4 +1,7 @@
-"""Files of messages: HL7 v2 (with or without envelopes and frames) and events as NDJSON, read in bounded memory."""
+"""Files of messages: HL7 v2 (with or without envelopes and frames), FHIR resources, and events as NDJSON.
+
+Read in bounded memory, but for one FHIR document, which is read as a whole.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from pathlib import Path
 from services.cli.importing.admitting import admitted
 from services.cli.importing.pieces import Options, Piece, piece
 from services.reading import hl7v2, ndjson
+from services.reading.adt import DISPOSITIONS
 from services.reading.batches import split
+from services.reading.fhir import taking_in
+from services.reading.fhir.files import documents, outcome_of
+from services.reading.fhir.naming import Naming
 from services.reading.limits import too_fine
 from services.reading.outcome import Outcome
 from services.reading.refusing import refuse
@@ -19,6 +26,7 @@ BLOCK = 16 * 1024 * 1024
 """Bytes read at once; a message may be longer."""
 HEAD = 64 * 1024
 """MSH is shorter."""
+FHIR_SENDER = "fhir"
 _STARTS = re.compile(rb"[\r\n\x0b](?=MSH[!-/:-@\[-`{-~])")
 
 
@@ -35,7 +43,10 @@ def _outcome(message: bytes, options: Options) -> Outcome:
     charset = options.encoding or (sender.charset if sender else "") or hl7v2.DEFAULT_CHARSET
     if refusal := too_fine(message):
         return refuse(refusal, message, make_source(message, now, header=header), header)
-    outcome = hl7v2.read(message, now, purpose=options.purpose, default_charset=charset)
+    outcome = hl7v2.read(
+        message, now, purpose=options.purpose, default_charset=charset, choose=options.site.patient_id,
+        dispositions={**DISPOSITIONS, **options.site.file.discharge},
+    )  # fmt: skip
     return admitted(outcome, message, options.site, now)
 
 
@@ -57,3 +68,26 @@ def read_ndjson(path: Path, options: Options) -> Iterator[Piece]:
         for number, line in enumerate(file, 1):
             for outcome in ndjson.read(line, options.now()):
                 yield piece(outcome, f"{path.name}, line {number}", len(line), options)
+
+
+def read_fhir(path: Path, options: Options) -> Iterator[Piece]:
+    """One piece a document: the file, one of an array, or a line of a bulk export."""
+    naming = Naming(
+        sender=options.sender or FHIR_SENDER,
+        laboratory=options.laboratory,
+        systems=options.site.file.identifier.systems,
+        choose=options.site.patient_id,
+    )
+    for number, document in enumerate(_documents(path), 1):
+        reading = taking_in.read(document, options.now(), naming=naming, purpose=options.purpose)
+        yield piece(outcome_of(reading), f"{path.name}, resource {number}", len(document), options)
+
+
+def _documents(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        head = [file.readline(), file.readline()]
+        if len(documents(b"".join(head))) == 1:
+            yield from documents(path.read_bytes())
+            return
+        yield from (line for line in head if line.strip())
+        yield from (line for line in file if line.strip())

@@ -38,8 +38,8 @@ class Options:
     purpose: Purpose
     now: Callable[[], str]
     """The time at which something is taken in, UTC with "Z"."""
-    sender: str = "csv"
-    """Who sent what rows of a CSV say."""
+    sender: str = ""
+    """Who sent what a CSV or FHIR file says; empty: `csv` and `fhir`."""
     authority: str = ""
     laboratory: str = ""
     encoding: str = ""
