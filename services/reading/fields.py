@@ -24,6 +24,7 @@ class _Once(Generic[Owner, Value]):
         return value
 
 
+UNREADABLE = "\ufffd"
 NULL = '""'
 """HL7's "delete this value"; for Halo it is no value."""
 
@@ -40,12 +41,13 @@ class Dialect:
     codec: str = "utf-8"
 
     def text(self, data: bytes) -> str:
-        """`data` decoded and with its escape sequences resolved."""
+        """`data` decoded and with its escape sequences resolved. A NUL, which no text may hold, shows as unreadable."""
         decoded = data.decode(self.codec, "replace")
         mark = self.escape.decode("ascii")
-        if not mark or mark not in decoded:
-            return decoded
-        return re.sub(f"{re.escape(mark)}([^{re.escape(mark)}\r\n]*){re.escape(mark)}", self._resolve, decoded)
+        if mark and mark in decoded:
+            escaped = f"{re.escape(mark)}([^{re.escape(mark)}\r\n]*){re.escape(mark)}"
+            decoded = re.sub(escaped, self._resolve, decoded)
+        return decoded.replace("\0", UNREADABLE) if "\0" in decoded else decoded
 
     def _resolve(self, found: re.Match[str]) -> str:
         code = found[1]

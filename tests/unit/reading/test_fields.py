@@ -106,3 +106,8 @@ def test_a_wrong_declaration_is_never_passed_over_in_silence(
 ) -> None:
     decided = decide(declared, bytes_, "utf-8")
     assert (decided.codec, decided.label) == (codec, label)
+
+
+@pytest.mark.parametrize("sent", [b"12\x003", rb"12\X00\3"])
+def test_a_nul_makes_a_text_unreadable_and_nothing_is_guessed(sent: bytes) -> None:
+    assert Dialect().text(sent) == "12\ufffd3"
