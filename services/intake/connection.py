@@ -10,7 +10,7 @@ from services.intake import metrics
 from services.intake.framing import END, START, Frame, Framer
 from services.intake.origin import origin_of
 from services.intake.settings import IntakeSettings
-from services.intake.taking import Answer, Taker
+from services.intake.taking import CLOSED, Answer, Taker
 from services.shared.log import get_logger
 
 PIECE = 256 * 1024
@@ -95,15 +95,21 @@ class Connection:
             answer = await self._answer(taken[0])
             self._belongs(answer.feed)
             if answer.close:
-                metrics.FRAMES.labels("closed").inc()
+                self._unanswered()
                 return
             metrics.FRAMES.labels("answered" if answer.data else "silent").inc()
+            for feed, code in answer.codes:
+                metrics.ANSWERED.labels(feed, code).inc()
             if answer.data:
                 self._writer.write(START + answer.data + END + b"\r")
                 async with asyncio.timeout(self._settings.mllp_write_seconds):
                     await self._writer.drain()
             for _ in range(taken[1]):
                 self._places.release()
+
+    def _unanswered(self) -> None:
+        metrics.FRAMES.labels(CLOSED).inc()
+        metrics.ANSWERED.labels(self._feed, CLOSED).inc()
 
     def _belongs(self, feed: str) -> None:
         """Count the connection with this feed from now on; with none when it ends."""
@@ -118,7 +124,6 @@ class Connection:
             return await task
         except Exception:  # a fault of ours: unanswered, so the sender keeps the message; others go on
             metrics.REJECTED.labels("internal_error").inc()
-            metrics.ANSWERED.labels(self._feed, "closed").inc()
             logger.exception("message.failed", peer=self._peer)
             return Answer(close=True, feed=self._feed)
 
@@ -138,7 +143,7 @@ class Connection:
         while not self._answers.empty():
             if (taken := self._answers.get_nowait()) is not None:
                 taken[0].cancel()
-                metrics.FRAMES.labels("closed").inc()
+                self._unanswered()
         self._belongs("")
         self._writer.close()
         with suppress(ConnectionError, TimeoutError):  # the sender left first

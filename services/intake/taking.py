@@ -57,6 +57,8 @@ class Answer:
     data: bytes = b""
     close: bool = False
     feed: str = UNLISTED
+    codes: tuple[tuple[str, str], ...] = ()
+    """Feed and answer of each message, to be counted when the answer is on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +111,12 @@ class Taker:
                     given += [self._acknowledged(one) if confirmed else self._unavailable(one) for one in judged]
                     feed = judged[-1].verdict.feed
                     if any(one.code == CLOSED for one in given):
-                        metrics.ANSWERED.labels(feed, CLOSED).inc()
                         return Answer(close=True, feed=feed)
         except TimeoutError:  # too many large ones at once: nothing of it was read
             return self._too_busy(frame)
         metrics.ACK_SECONDS.labels(feed).observe(monotonic() - started)
-        for one in given:
-            metrics.ANSWERED.labels(one.feed, one.code).inc()
-        return Answer(data=b"".join(one.data for one in given), feed=feed)
+        codes = tuple((one.feed, one.code) for one in given)
+        return Answer(data=b"".join(one.data for one in given), feed=feed, codes=codes)
 
     async def _store(self, messages: Sequence[Message], deadline: float, *, beside: bool) -> tuple[list[Judged], bool]:
         """What each message is, and whether the broker has confirmed all that must be kept of them."""
@@ -144,8 +144,7 @@ class Taker:
         metrics.REJECTED.labels("busy").inc()
         text = "too many large messages at the moment; send it again"
         given = self._not_now(Outcome(header=header), feed, sender, text)
-        metrics.ANSWERED.labels(feed, given.code).inc()
-        return Answer(data=given.data, close=given.code == CLOSED, feed=feed)
+        return Answer(data=given.data, close=given.code == CLOSED, feed=feed, codes=((feed, given.code),))
 
     def _not_now(self, outcome: Outcome, feed: str, sender: Sender | None, text: str) -> _Given:
         """In the sender's own way, else in the process's; a refusal that could not be recorded is not told either."""
