@@ -211,6 +211,7 @@ CREATE TABLE public.feed (
     key text DEFAULT ''::text NOT NULL,
     state text DEFAULT 'silent'::text NOT NULL,
     live_from timestamp with time zone,
+    listed boolean DEFAULT true NOT NULL,
     who text DEFAULT 'site file'::text NOT NULL,
     second text DEFAULT ''::text NOT NULL,
     first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,

@@ -9,8 +9,13 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from services.ledger.going_live import open_of
+from services.shared import rule_pack
 
 DAYS = 14
+DRAFT = (
+    "The rules are a draft: the list and the pages of this act go to channels marked `test` only, and are not sent "
+    "again after the approval. For patients: `halo rules approve` first."
+)
 _KNOWN: LiteralString = "SELECT key, state FROM feed WHERE name = %s"
 _WOULD_BE: LiteralString = """
 SELECT a.rule, p.payload->>'severity' AS severity, e.at::date AS day, count(*)::int
@@ -39,8 +44,10 @@ async def lines(conn: AsyncConnection[Any], feed: str) -> list[str]:
     would_be = await (await conn.execute(_WOULD_BE, values)).fetchall()
     unmapped = await (await conn.execute(_UNMAPPED, values)).fetchall()
     opened = await open_of(conn, feed)
+    _, standing = await rule_pack.read_in_force(conn)
     severities = Counter(one.severity for one in opened)
     return [
+        *([DRAFT] if standing.status == "draft" else []),
         *_pages(feed, would_be),
         f"Open now, told to nobody: {len(opened)} ({_counts(severities) or 'none'}). They become one list.",
         *_held(unmapped),

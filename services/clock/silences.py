@@ -31,7 +31,7 @@ SELECT f.name, f.state, greatest(f.live_from, f.changed_at) AS since,
                     = extract(isodow FROM %(now)s AT TIME ZONE %(zone)s)), max(h.longest_gap)) AS usual
 FROM feed AS f LEFT JOIN feed_hour AS h ON h.feed = f.name AND h.hour > %(now)s - interval '28 days'
     AND extract(hour FROM h.hour AT TIME ZONE %(zone)s) = extract(hour FROM %(now)s AT TIME ZONE %(zone)s)
-GROUP BY f.name ORDER BY f.name
+WHERE f.listed GROUP BY f.name ORDER BY f.name
 """
 """Where this weekday was not seen yet, the same hour of other days stands in."""
 _OPEN: LiteralString = "SELECT key FROM operations_alert WHERE key = ANY(%s) AND closed_at IS NULL"

@@ -84,6 +84,7 @@ class Ledger:
         self._site, self._rules, self._teller, self._journal, self._zone = site, rules, teller, journal, zone
         self._cache = Cache(cached_patients)
         self._kept_pack, self._met = "", ""
+        self._senders: set[str] = set()
         self._committed: dict[int, int] = {}
         self._in_a_row: Counter[int] = Counter()
         self.stopped: set[int] = set()
@@ -234,6 +235,7 @@ class Ledger:
                 run = [await self._alone(conn, item, done) for item in run]
             else:
                 await self._apply(conn, run, done)
+            done.senders = await feeds.note(conn, run, self._senders)
             await self._report_stops(conn, run)
             await offsets.advance(conn, self.stream, next_offsets(run), heartbeats(run))
         return done, run
@@ -396,6 +398,7 @@ class Ledger:
     def _settle(self, done: Done, run: list[Incoming], outcome: Outcome) -> None:
         """Only after COMMIT returned."""
         self._kept_pack, self._met = self._rules.mark, self._site.version
+        self._senders |= done.senders
         self._cache.put(done.persons.values())
         self._in_a_row = self._counted(run)
         self.stopped |= {p for p, count in self._in_a_row.items() if count >= STOP_AFTER}

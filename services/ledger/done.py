@@ -14,6 +14,8 @@ class Done(msgspec.Struct, kw_only=True):
 
     outcome: Outcome = msgspec.field(default_factory=Outcome)
     persons: dict[int, Stored] = {}
+    senders: set[str] = set()
+    """New ones, whose alerts are sent because no feed is listed."""
 
     def add(self, other: Done) -> None:
         """Together with what a savepoint did."""

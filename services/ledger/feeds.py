@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -11,6 +12,7 @@ from psycopg import AsyncConnection
 from alerts.alert import AlertState
 from alerts.result import Result
 from alerts.series import Series
+from schemas.patient_event import LabReport
 from services.ledger.bulk import Bulk
 from services.ledger.incoming import Incoming
 from services.mapping.site import Sender, Site
@@ -21,9 +23,11 @@ INSERT INTO feed (name, key, state, live_from)
 SELECT n.name, n.key, CASE WHEN b.sender IS NULL THEN n.state ELSE 'live' END,
        CASE WHEN b.sender IS NULL THEN n.live_from END
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS n(name, key, state, live_from)
-LEFT JOIN feed_before AS b ON b.sender = n.key
+LEFT JOIN LATERAL (SELECT sender FROM feed_before WHERE sender IN (n.key, n.name) LIMIT 1) AS b ON true
 ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE feed.key <> excluded.key
 """
+_LISTED: LiteralString = "UPDATE feed SET listed = NOT listed WHERE listed <> (name = ANY(%s))"
+_NOTE: LiteralString = "INSERT INTO feed_before SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 TALLY = Bulk("feed_tally", {
     "feed": "text", "first_at": "timestamptz", "last_at": "timestamptz", "messages": "int4", "results": "int4",
     "stored": "int4", "duplicate": "int4", "quarantined": "int4", "ignored": "int4", "refused": "int4",
@@ -37,6 +41,19 @@ async def meet(conn: AsyncConnection[Any], site: Site) -> None:
     rows = [(one.name, one.key, *_first(one)) for one in site.senders]
     if rows:
         await conn.execute(_MEET, [list(column) for column in zip(*rows, strict=True)])
+    await conn.execute(_LISTED, ([one.name for one in site.senders],))
+
+
+async def note(conn: AsyncConnection[Any], run: Iterable[Incoming], known: set[str]) -> set[str]:
+    """Senders whose alerts were sent while no feed was listed; those not yet `known` are returned.
+
+    Once they are listed they stay live: a site file must not silence a hospital that is watched already.
+    """
+    events = [item.event for item in run if isinstance(item.event, LabReport) and not item.feed and item.fault is None]
+    senders = {event.source.sender for event in events if event.purpose == "live"} - known
+    if senders:
+        await conn.execute(_NOTE, (sorted(senders),))
+    return senders
 
 
 def _first(sender: Sender) -> tuple[State, datetime | None]:

@@ -35,7 +35,7 @@ SELECT f.name, f.key, f.state, f.live_from, f.who, f.second, f.changed_at,
        coalesce(t.quarantined, 0) AS quarantined, coalesce(t.refused, 0) AS refused, coalesce(t.test, 0) AS test,
        (SELECT o.opened_at FROM operations_alert AS o
         WHERE o.key = 'feed_silence:' || f.name AND o.closed_at IS NULL) AS silent_since
-FROM feed AS f LEFT JOIN totals AS t ON t.feed = f.name ORDER BY f.name
+FROM feed AS f LEFT JOIN totals AS t ON t.feed = f.name WHERE f.listed ORDER BY f.name
 """
 _SHIFTS: LiteralString = """
 SELECT feed, analyte, day, kind, before, now, results FROM feed_shift

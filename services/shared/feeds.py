@@ -32,6 +32,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     live_from: datetime | None = None
     """None and live: everything counts, as for senders that Halo knew before there were feeds."""
+    listed: bool = True
+    """In the site file in force; of one that is not nothing comes any more, but its results stay."""
 
 
 def stop(feeds: Iterable[Feed], feed: str, sampled_at: datetime, family: str) -> Stop:
@@ -55,5 +57,5 @@ def begun(feeds: Iterable[Feed]) -> Mapping[str, datetime]:
 
 async def read(conn: AsyncConnection[Any]) -> tuple[Feed, ...]:
     """All of them, by name."""
-    rows = await (await conn.execute("SELECT name, state, live_from FROM feed ORDER BY name")).fetchall()
-    return tuple(Feed(name=name, state=state, live_from=live_from) for name, state, live_from in rows)
+    rows = await (await conn.execute("SELECT name, state, live_from, listed FROM feed ORDER BY name")).fetchall()
+    return tuple(Feed(name=row[0], state=row[1], live_from=row[2], listed=row[3]) for row in rows)

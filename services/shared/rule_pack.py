@@ -37,8 +37,9 @@ SELECT coalesce((SELECT hash FROM force), '') AS hash,
         WHERE a.fingerprint = %s ORDER BY a.id DESC LIMIT 1) AS approval,
        coalesce((SELECT jsonb_agg(to_jsonb(n) ORDER BY n.rule) FROM newest AS n
                  WHERE n.until_at > clock_timestamp()), '[]') AS off,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f.name, 'state', f.state, 'live_from', f.live_from)
-                                  ORDER BY f.name), '[]') FROM feed AS f) AS feeds
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('name', f.name, 'state', f.state, 'live_from', f.live_from,
+                                                     'listed', f.listed) ORDER BY f.name), '[]')
+        FROM feed AS f) AS feeds
 """
 """Takes the fingerprint of the pack the asker has loaded."""
 CONTENT: LiteralString = "SELECT content FROM rule_pack WHERE hash = %s LIMIT 1"
@@ -84,8 +85,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def silent(self) -> tuple[str, ...]:
-        """Names of the feeds of which nothing is sent."""
-        return tuple(feed.name for feed in self.feeds if feed.state == "silent")
+        """Names of the listed feeds of which nothing is sent."""
+        return tuple(feed.name for feed in self.feeds if feed.state == "silent" and feed.listed)
 
     def is_off(self, rule: str) -> Off | None:
         """How the rule is switched off, None when it is on."""

@@ -166,10 +166,17 @@ async def test_history_never_notifies_in_a_live_feed(database: str, tmp_path: Pa
 
 
 async def test_a_sender_known_before_there_were_feeds_stays_live(database: str, tmp_path: Path) -> None:
-    ask(database, "INSERT INTO feed_before VALUES ('LIS|LAB1')")
-    feed = Feed(opened(database, tmp_path), database)
+    before = Feed(open_ledger(settings(database, tmp_path), stream()), database)
+    await before(potassium(2, "4.0", 0), potassium(2, "4.0", 0, salt="again"))
+    await before.store.close()
+    feed = Feed(
+        opened(database, tmp_path, SITE + SITE[SITE.index("[[") :].replace("lab", "new").replace("LAB1", "X")), database
+    )
+    feed._next = 2
     await feed(potassium(1, "6.8", 0))
-    assert ask(database, "SELECT state, live_from FROM feed") == [("live", None)]
+    assert ask(database, "SELECT name, state, live_from FROM feed ORDER BY 1") == [
+        ("lab", "live", None), ("new", "silent", None),
+    ]  # fmt: skip
     assert [reason for *_, reason in queued(database)] == ["first"]
     await feed.store.close()
 

@@ -6,6 +6,7 @@ CREATE TABLE feed (                                      -- a [[sender]] of the 
     key             text NOT NULL DEFAULT '',            -- MSH-3|MSH-4
     state           text NOT NULL DEFAULT 'silent' CHECK (state IN ('silent', 'live')),
     live_from       timestamptz,                         -- null and live: everything counts
+    listed          boolean NOT NULL DEFAULT true,       -- in the site file in force
     who             text NOT NULL DEFAULT 'site file',
     second          text NOT NULL DEFAULT '',
     first_seen_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

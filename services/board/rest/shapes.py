@@ -47,6 +47,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     held_until: datetime | None
     """Its people wait so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     changed_at: datetime
+    feed: str
+    """Sender of the deciding sample, as the site file names it: of a silent one nothing is sent; empty without one."""
 
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     place_at: datetime | None
     incomplete: dict[str, str]
     unwatched: str
-    """Why nothing is sent: `not_enrolled`, `deceased`, `care_palliative_no_bloods`, `care_moved`, `care_declined`."""
+    """Why nothing is sent: `not_enrolled`, `deceased`, `care_palliative_no_bloods`, `care_moved`, `care_declined`,
+    `test_realm`."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
