@@ -10,6 +10,7 @@ from services.reading.fhir.scope import Scope, convert, index
 from services.reading.fhir.types import Bundle
 
 TAKEN_METHODS = frozenset({"", "POST", "PUT"})
+ENTRIES = 5_000
 ALONE = frozenset({"transaction-response", "batch-response"})
 
 
@@ -64,6 +65,8 @@ def open_message(tree: Tree, data: bytes) -> Message:
         raise Invalid(error.code, error.text, f"Bundle.{error.place}" if error.place else "Bundle") from error
     if bundle.type in ALONE:
         raise Invalid("not-supported", f"a Bundle of type {bundle.type} is an answer, not something to store", "Bundle")
+    if len(bundle.entry) > ENTRIES:
+        raise Invalid("too-costly", f"more than {ENTRIES} entries in one Bundle; send several", "Bundle.entry")
     spans = entry_spans(data) if bundle.entry else []
     pieces = tuple(
         Piece(

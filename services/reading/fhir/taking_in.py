@@ -19,6 +19,8 @@ from services.reading.refusing import RAW_LIMIT
 
 WITHDRAWN_AS_A_WHOLE = "transaction"
 """The Bundle type of which everything is taken or nothing."""
+EACH = 100
+"""So many faulty entries of one request are recorded one by one."""
 _TEST = "HTEST"
 """Security label of test data (v3-ActReason)."""
 
@@ -96,7 +98,7 @@ def _settled(read_: tuple[list[EntryRead], list[Event]], message: Message, sourc
     if faulty and bundle == WITHDRAWN_AS_A_WHOLE:
         events = []
         entries = [entry if entry.faults else _untaken(entry) for entry in entries]
-    refusals = [_refusal(entry, message, source) for entry in faulty]
+    refusals = _refusals(faulty, message, source)
     return Reading(
         type=str(tree["resourceType"]), bundle=bundle, id=str(tree.get("id") or ""), events=(*events, *refusals),
         entries=tuple(entries),
@@ -105,6 +107,15 @@ def _settled(read_: tuple[list[EntryRead], list[Event]], message: Message, sourc
 
 def _untaken(entry: EntryRead) -> EntryRead:
     return replace(entry, event_ids=(), ignored=True)
+
+
+def _refusals(faulty: list[EntryRead], message: Message, source: Source) -> list[Refused]:
+    """One an entry, so that each is seen by itself; of very many one for all."""
+    if len(faulty) <= EACH:
+        return [_refusal(entry, message, source) for entry in faulty]
+    fault = faulty[0].faults[0]
+    reason = f"{fault.code}: {len(faulty)} of {len(message.pieces)} entries, the first: {fault.text}"
+    return [_refused(source, reason, fault.expression, message.data, "")]
 
 
 def _refusal(entry: EntryRead, message: Message, source: Source) -> Refused:

@@ -25,6 +25,7 @@ from tests.unit.reading.fhir.made_up import NAMING, RECEIVED, Tree, bundle, obse
         b'{"a":{"b":1,"b":1}}', b"\xff\xfe{\x00}\x00", b'{"a":"\xff"}', b"<Patient/>", b"\xef\xbb\xbf<Patient/>",
         b'{"a":"\\u0000"}', b'{"a":"\\u001b"}', b'{"a":"\x01"}', b'{"a":"\\ud800"}', b'{"a":"\\udc00\\ud800"}',
         b'{"a":' * 5000, b"[" * 100_000, b'{"a":"' + b"\\" * 3,
+        '{"resourceType":"Observation"}'.encode("utf-16-le"), '{"resourceType":"Observation"}'.encode("utf-32"),
     ],
 )  # fmt: skip
 def test_what_is_no_json_in_one_way_only(data: bytes) -> None:
@@ -52,6 +53,15 @@ def test_a_byte_order_mark_is_tolerated_and_places_are_right() -> None:
 def test_too_many_parts_are_refused_before_they_are_held() -> None:
     reading = read(b'{"a":[' + b"[]," * 600_000 + b"[]]}", RECEIVED, naming=NAMING)
     assert reading.not_json
+    many = read_tree(bundle(*[{}] * 5001))
+    assert [(fault.code, fault.expression) for fault in many.all_faults] == [("too-costly", "Bundle.entry")]
+
+
+def test_very_many_faulty_entries_are_recorded_as_one() -> None:
+    few, many = (read_tree(bundle(*[without(observation(), "subject")] * count, observation())) for count in (100, 101))
+    assert [len(reading.events) for reading in (few, many)] == [101, 2]
+    (refused,) = (event for event in many.events if isinstance(event, Refused))
+    assert refused.reason.startswith("required: 101 of 102 entries, the first: no subject")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +136,9 @@ def mutated(draw: st.DrawFn) -> Tree:
 def test_every_entry_comes_to_something(tree: Tree) -> None:
     data = json.dumps(tree, ensure_ascii=False).encode()
     reading = read(data, RECEIVED, naming=NAMING)
-    sent = len(tree.get("entry", ())) if tree.get("resourceType") == "Bundle" else 1
-    assert reading.faults or len(reading.entries) == sent
+    if not reading.faults:
+        sent = len(tree.get("entry", ())) if tree.get("resourceType") == "Bundle" else 1
+        assert len(reading.entries) == sent
     ids = {event.event_id for event in reading.events}  # type: ignore[union-attr]
     assert len(ids) == len(reading.events)
     refused = [event for event in reading.events if isinstance(event, Refused)]
