@@ -203,6 +203,17 @@ def check_site(settings: Settings) -> list[Finding]:
     return found
 
 
+def check_feeds(settings: Settings) -> list[Finding]:
+    """Which senders are silent: nobody is told of their results."""
+    with connect_blocking(settings.database, "doctor", autocommit=True) as connection:
+        rows = connection.execute("SELECT name, state FROM feed WHERE listed ORDER BY name").fetchall()
+    silent = [name for name, state in rows if state == "silent"]
+    todo = "`halo feed live` when two people have looked at what it sends"
+    found = [Finding(level="warn", what="feed", text=f"{name} is SILENT: nobody is told", todo=todo) for name in silent]
+    live = [name for name, state in rows if state == "live"]
+    return [*found, *([Finding(level="ok", what="feeds", text=f"live: {', '.join(live)}")] if live else [])]
+
+
 def check_disk(settings: Settings) -> list[Finding]:
     """Room where the embedded servers, secrets and logs are."""
     folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
@@ -229,6 +240,7 @@ CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_database,
     check_migrations,
     check_rules,
+    check_feeds,
     check_site,
     check_durability,
 )
