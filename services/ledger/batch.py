@@ -307,9 +307,11 @@ class Ledger:
 
     async def _keep_nobodies(self, conn: AsyncConnection[Any], run: list[Incoming], writes: Writes, done: Done) -> None:
         """Reports that name no patient: stored and quarantined whole."""
-        found = {item.event_id: item for item in run if item.nobody and item.fault is None}
+        nobodies = [item for item in run if item.nobody and item.fault is None]
+        found = {item.event_id: item for item in nobodies}
         if not found:
             return
+        done.outcome.repeated += len(nobodies) - len(found)
         known = {i for (i,) in await (await conn.execute(_KNOWN, (list(found),))).fetchall()}
         done.outcome.repeated += len(known)
         for event_id, item in found.items():
