@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 
@@ -21,6 +22,9 @@ _TAKEN = (
     "effectiveDateTime", "effectiveInstant", "collectedDateTime", "start", "end", "deceasedDateTime",
 )  # fmt: skip
 _DEPTH = 6
+HEAD = 64 * 1024
+_EVENT = re.compile(rb'\{\s*"type"\s*:\s*"[a-z_]+"')
+"""How an event of Halo's own begins."""
 
 
 class _Typed(msgspec.Struct):
@@ -28,11 +32,13 @@ class _Typed(msgspec.Struct):
 
 
 def looks_like_fhir(data: bytes) -> bool:
-    """The first JSON value is an object with a resourceType, or an array (of such objects)."""
+    """The first JSON value is an object with a resourceType, or an array (of such objects); its beginning suffices."""
     start = data.removeprefix(BOM).lstrip()
     if start[:1] == b"[":
         return True
-    return any(bool(_typed(text)) for text in (start.partition(b"\n")[0], start))
+    if any(bool(_typed(text)) for text in (start.partition(b"\n")[0], start)):
+        return True
+    return not _EVENT.match(start) and b'"resourceType"' in start[:HEAD]
 
 
 def _typed(text: bytes) -> str:

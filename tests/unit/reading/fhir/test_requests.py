@@ -174,7 +174,8 @@ def test_files_hold_one_an_array_or_one_a_line() -> None:
         assert detect(data) == "fhir"
         assert sum(len(outcome.events) for outcome in read_file(data)) == count
     event = encode_event(read_tree(observation()).events[0])
-    assert detect(event) == "ndjson"
+    assert detect(event) == detect(event[:200]) == "ndjson"
+    assert detect(pretty[:200]) == detect(one[:200]) == "fhir"
     (outcome,) = read_file(b'{"resourceType": "Observation"')
     assert outcome.refusal is not None
 
