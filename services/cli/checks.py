@@ -15,7 +15,7 @@ import psycopg
 from kafka.errors import KafkaError
 
 from infra.database import migrate
-from services.cli import durability, rules_standing
+from services.cli import certificates, durability, rules_standing
 from services.ledger import site_in_force
 from services.ledger.opening import load_site
 from services.mapping.site_file import SiteInvalid
@@ -93,6 +93,12 @@ def _channels(settings: Settings) -> Finding:
     return Finding(
         level="ok", what="channels", text=", ".join(channel.name for channel in channels) or "none in the file"
     )
+
+
+def check_certificates(_settings: Settings) -> list[Finding]:
+    """How long the listeners' certificates last; nothing without TLS."""
+    seen = certificates.look(os.environ, datetime.now(UTC))
+    return [Finding(level=level, what="certificate", text=text, todo=todo) for level, text, todo in seen]
 
 
 def check_broker(settings: Settings) -> list[Finding]:
@@ -234,6 +240,7 @@ def check_durability(settings: Settings) -> list[Finding]:
 
 CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_settings,
+    check_certificates,
     check_disk,
     check_broker,
     check_topics,
