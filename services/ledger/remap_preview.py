@@ -16,8 +16,9 @@ from alerts.rules import RULES
 from alerts.thresholds import Pack
 from schemas.patient_event import LabReport
 from services.ledger import previewing, replaying
+from services.ledger.held_items import Item, place_of
 from services.ledger.previewing import Group
-from services.ledger.remapping import Item, Remapper, place_of
+from services.ledger.remapping import Remapper
 from services.ledger.rereading import Rederived, Reread
 from services.ledger.stored import Stored
 from services.mapping.difference import Difference, difference
