@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from services.clock import held
 from services.clock.blind import Blind
 from services.clock.catching_up import CatchingUp, Step
 from services.clock.drift import Drift
@@ -100,6 +101,7 @@ def _watching(
         "feeds": Silences(own, clock, zone=zone, group=group, partitions=partitions),
         "blind": Blind(own, clock, zone=zone, group=group, partitions=partitions),
         "drift": Drift(own, clock, zone=zone, audiences=audiences),
+        "held": held.count,
     }
     return [CatchingUp(settings.database, step, every=own.feeds, what=name) for name, step in steps.items()]
 

@@ -19,6 +19,8 @@ AFTER = 20
 """So many of one feed in `WINDOW` page one by one [E]."""
 WINDOW = timedelta(minutes=10)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+QUESTION = "data_steward"
+"""Kind of a question about results that are stored: to the data steward, answered on the bench."""
 Audience = Literal["operations", "steward", "clinical"]
 """Whose channels: those marked `operations`; the data steward's; everybody's who gets alerts of patients."""
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('halo operations ' || %s, 0))"
@@ -69,11 +71,18 @@ _COLUMNS = (
 
 async def report(conn: AsyncConnection[Any], faults: Iterable[Technical]) -> None:
     """Open or count them, inside the caller's transaction."""
-    once = list({fault.key: fault for fault in faults}.values())
+    once = list({fault.key: _addressed(fault) for fault in faults}.values())
     if once:
         found = sorted(await _joined(conn, once), key=lambda fault: fault.key)
         await conn.execute(_RAISE, [[getattr(fault, name) for fault in found] for name in _COLUMNS])
         await conn.execute("SELECT pg_notify('halo_delivery', '')")
+
+
+def _addressed(fault: Technical) -> Technical:
+    """A question about results is the data steward's, whoever asks it."""
+    if fault.kind != QUESTION or fault.audience != "operations":
+        return fault
+    return msgspec.structs.replace(fault, audience="steward", link=fault.link or "/quarantine")
 
 
 async def _joined(conn: AsyncConnection[Any], faults: Iterable[Technical]) -> list[Technical]:

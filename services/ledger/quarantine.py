@@ -20,6 +20,13 @@ from services.mapping.urgency import Looks
 
 State = Literal["open", "closed", "all"]
 STATES: tuple[State, ...] = ("open", "closed", "all")
+REASONS = (
+    "unit_missing", "unit_not_allowed", "outside_hard_limit", "looks_like_mg_dl", "looks_like_g_dl",
+    "looks_like_umol_l", "ambiguous_number", "total_light_chain_code", "different_quantity", "needs_wbc",
+    "local_code_needed", "unknown_status", "collected_missing", "collected_in_future", "collected_before_birth",
+    "slot_repeated", "patient_missing", "placeholder_identity", "unlisted_authority", "identity_conflict",
+)  # fmt: skip
+"""Why a result is held; each has words and what to do in the board's catalogue."""
 MOST = 200
 """Rows a page, at most."""
 _WHERE: LiteralString = """

@@ -14,10 +14,10 @@ from alerts.result import Result
 from alerts.rule import View
 from alerts.series import Series
 from schemas.patient_event import LabReport
-from services.ledger.operations import Technical
+from services.ledger.operations import QUESTION, Technical
 from services.mapping.mapped import Quarantined
 
-KIND, PAGE = "data_steward", "steward_page"
+KIND, PAGE = QUESTION, "steward_page"
 _ASKED: Mapping[str, str] = MappingProxyType({
     "slot_conflict": "uses one order number for two collections; both are kept as two measurements. Ask whether the "
     "number was used again or a collection time was put right.",
@@ -77,17 +77,7 @@ def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]
                 f"ask for dilution and a repeat. Event {result.source.event_id}."
             )
             key = f"antigen_excess:{result.result_id}"
-            found.append(
-                Technical(
-                    key=key,
-                    kind=KIND,
-                    severity="HIGH",
-                    patient_id=root,
-                    detail=detail,
-                    audience="steward",
-                    link="/quarantine",
-                )
-            )
+            found.append(Technical(key=key, kind=KIND, severity="HIGH", patient_id=root, detail=detail))
     return found
 
 
@@ -110,6 +100,5 @@ def _technical(flag: str, result: Result, root: int) -> Technical:
     laboratory = result.laboratory or "a laboratory without a name"
     return Technical(
         key=f"{flag}:{result.laboratory}:{result.analyte}", kind=KIND, severity="MEDIUM", patient_id=root,
-        audience="steward", link="/quarantine",
         detail=f"{flag}: {laboratory} {_ASKED[flag]} Analyte {result.analyte}, event {result.source.event_id}.",
     )  # fmt: skip

@@ -11,8 +11,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from services.board.secret import hash_password
+from services.clock.held import OTHER, count
+from services.ledger.quarantine import REASONS
 from tests.real import bench, servers
 from tests.real.board import BoardProcess, bearer, board, link, person, token
 from tests.real.ledgers import ask
@@ -46,6 +49,12 @@ def program(running: BoardProcess) -> Iterator[httpx.Client]:
     secret = token(running.dsn, "api", "admin", login="vida", name="bench")
     with httpx.Client(base_url=f"{running.url}/api/v1", headers=bearer(secret)) as client:
         yield client
+
+
+def gauge(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(name, labels)
+    assert value is not None, name
+    return value
 
 
 def csrf(page: httpx.Response) -> str:
@@ -235,3 +244,27 @@ def test_nobody_decides_without_a_name(running: BoardProcess, program: httpx.Cli
         assert f"/api/v1{path}" in paths, path
     with psycopg.connect(running.dsn) as conn:
         assert conn.execute("SELECT count(*) FROM quarantine_log WHERE who = ''").fetchone() == (0,)
+
+
+async def test_what_waits_is_counted_by_a_closed_set_of_reasons(running: BoardProcess) -> None:
+    """A reason nobody knows counts as other; nothing held counts as 0 and no age."""
+    async with await psycopg.AsyncConnection.connect(running.dsn, autocommit=True) as conn:
+        await conn.execute(
+            "UPDATE quarantine SET reason = 'made up' WHERE id = (SELECT min(id::text)::uuid FROM quarantine)"
+        )
+        assert await count(conn) == 0
+        (open_,) = await (await conn.execute("SELECT count(*) FROM quarantine WHERE closed_at IS NULL")).fetchone() or (
+            0,
+        )
+        values = {reason: gauge("halo_quarantine_open", reason=reason) for reason in (*REASONS, OTHER)}
+        assert (sum(values.values()), values[OTHER]) == (open_, 1)
+        (oldest,) = await (
+            await conn.execute("SELECT min(received_at) FROM quarantine WHERE closed_at IS NULL")
+        ).fetchone() or (None,)
+        assert gauge("halo_quarantine_oldest_timestamp_seconds") == oldest.timestamp()
+        await conn.execute("UPDATE quarantine SET closed_at = now() WHERE closed_at IS NULL")
+        await count(conn)
+        assert (
+            sum(gauge("halo_quarantine_open", reason=reason) for reason in REASONS),
+            gauge("halo_quarantine_oldest_timestamp_seconds"),
+        ) == (0, 0)

@@ -15,6 +15,8 @@ from alerts.rules import RULES
 from alerts.severity import Severity
 from services.board.pages.login import inside
 from services.board.words import LANGUAGES, Words, age, catalogue, preferred
+from services.ledger.quarantine import REASONS
+from services.ledger.querying import _ASKED
 
 ZONE = ZoneInfo("Europe/Ljubljana")
 FOLDER = resources.files("services.board")
@@ -106,3 +108,25 @@ def test_login_leads_nowhere_else(target: str) -> None:
 
 def test_login_leads_back() -> None:
     assert inside("/alerts?state=all") == "/alerts?state=all"
+
+
+def reasons_in_code() -> set[str]:
+    """Every reason to hold a result that the code or the table of analytes names."""
+    text = "".join(
+        f.read_text("utf-8") for f in resources.files("services.mapping").iterdir() if f.name.endswith(".py")
+    )
+    text += "".join(f.read_text("utf-8") for f in resources.files("schemas").iterdir() if f.name.endswith(".py"))
+    table = resources.files("schemas").joinpath("analytes.toml").read_text("utf-8")
+    found = set(re.findall(r'(?:UnitRefused|Refusal)\("([a-z_]+)"', text)) | set(
+        re.findall(r'reason = "([a-z_]+)"', table)
+    )
+    found |= set(re.findall(r'"(collected_in_future|placeholder_identity|patient_missing|unlisted_authority)"', text))
+    return found
+
+
+def test_everything_that_is_held_or_asked_says_why_and_what_to_do() -> None:
+    assert reasons_in_code() <= set(REASONS) - {"identity_conflict"}
+    assert len(reasons_in_code()) > 15
+    asked = {*_ASKED, "antigen_excess", "order_id_reused", "identity_conflict", "patient_link", "unmerge", "storm"}
+    wanted = {f"{part}.{name}" for part in ("held", "todo") for name in (*REASONS, *asked)}
+    assert wanted <= set(catalogue())
