@@ -75,6 +75,7 @@ CREATE TABLE public.alert (
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    imported_until timestamp with time zone,
     feed text DEFAULT ''::text NOT NULL,
     CONSTRAINT alert_condition_check CHECK ((condition = ANY (ARRAY['active'::text, 'cleared'::text, 'retracted'::text, 'superseded'::text]))),
     CONSTRAINT alert_response_check CHECK ((response = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'closed'::text]))),

@@ -383,7 +383,7 @@ class Work(msgspec.Struct, kw_only=True):
         known = self.said.get(record) or self.locked.rows[record].demographics
         moved = any(entry.kind == "place" for entry in (event.entries if isinstance(event, ContextChange) else ()))
         located = context.located(person.entries, self.zone) if moved else {}
-        new = context.newest(known, context.said(event.patient, incoming.received_at, event.event_id)) | located
+        new = context.newest(known, context.said(event.patient, incoming.said_at, event.event_id)) | located
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, self._numbers(record), new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,7 +17,10 @@ from services.ledger.record import Record
 from services.mapping.mapped import Mapped
 from services.mapping.report import map_report
 from services.mapping.site import Site
+from services.mapping.times import read_time
 from services.shared.context_event import time_fault
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +46,14 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     test: bool = False
     """Of the test realm: the event then is about the patient of that realm."""
     received_at: datetime = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def said_at(self) -> datetime:
+        """When it said who somebody is and where; of history when it was sent: an old ward is left long ago."""
+        if not isinstance(self.event, LabReport) or self.event.purpose != "history":
+            return self.received_at
+        sent = read_time(self.event.source.sent_at, UTC_ZONE)
+        return self.received_at if sent is None else min(sent.at, self.received_at)
 
     def refused(self, error: Exception) -> Incoming:
         """The same record as a dead letter."""

@@ -96,7 +96,7 @@ class Memory:
             return f"{identity.CONFLICT}: a message about {event.patient.id} {doubt}; it is held"
         if event.patient.id:
             record.numbers |= dict.fromkeys(event.patient.identifiers)
-            record.said = context.newest(record.said, context.said(event.patient, incoming.received_at, event.event_id))
+            record.said = context.newest(record.said, context.said(event.patient, incoming.said_at, event.event_id))
             if incoming.received_at.year < MAXYEAR:  # an event without any time of its own says nothing of now
                 record.as_of = max(record.as_of or incoming.received_at, incoming.received_at)
         if isinstance(event, LabReport):

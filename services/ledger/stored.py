@@ -37,7 +37,7 @@ _ALERTS: LiteralString = """
 SELECT alert_id::text, patient_id, version, condition, response, body, late, superseded_by::text, code,
        acknowledged_by, acknowledged_at, acknowledged_version, acknowledgement_expires_at,
        told_at, told_severity, told_value, told_level, told_analyte, told_sampled_at, told_draft, withheld,
-       held_until, feed,
+       held_until, feed, imported_until,
        ARRAY(SELECT DISTINCT ARRAY[d.channel, d.recipient] FROM delivery AS d WHERE d.alert_id = alert.alert_id
              AND NOT (d.status = 'closed' AND d.attempts = 0)) AS told
 FROM alert WHERE patient_id = ANY(%s)
@@ -77,6 +77,8 @@ class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
     """Its notification waits so long because the specimen is in doubt; of a specimen mismatch: others wait so long."""
     feed: str = ""
     """By which feed the deciding sample came (`services.shared.feeds`); empty: by none, so it counts as live."""
+    imported_until: datetime | None = None
+    """Newest sample that import of history judged it by, while nobody was told; None otherwise."""
     told: tuple[tuple[str, str], ...] = ()
     """Channel and recipient of everyone a delivery was made for, but of those closed before any attempt."""
 

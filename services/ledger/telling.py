@@ -13,7 +13,7 @@ from alerts.watching import GATES, Gate, Watched, gate
 from schemas.alert import Alert
 from schemas.identity import stable_id
 from schemas.realm import is_test
-from services.ledger import changing, feeds, holding
+from services.ledger import changing, feeds, holding, imported
 from services.ledger.announcing import announce, for_channel
 from services.ledger.comparing import Change
 from services.ledger.deciding import decide, unless_stopped
@@ -79,6 +79,7 @@ class Teller:
             after = msgspec.structs.replace(after, feed=feeds.feed_of(after.state, person.series))
         decision = decide(change, after, cause=cause.kind, history=cause.history, now=now,
                           pack=rules.pack, standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        after, decision = imported.judged(change, after, decision, history=cause.history)
         heard = bool(self._recipients(after, decision)[0]) and not decision.only_told
         after = holding.dated(change, after, now, rules.pack, told=heard)
         if decision.send and holding.in_vain(change):

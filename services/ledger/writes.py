@@ -74,7 +74,7 @@ _ALERT_COLUMNS: dict[LiteralString, LiteralString] = {
     "told_value": "numeric", "told_level": "text", "told_analyte": "text",
     "told_sampled_at": "timestamptz", "event_id": "uuid", "received_at": "timestamptz",
     "rule_pack_status": "text", "told_draft": "bool", "withheld": "text",
-    "held_until": "timestamptz", "feed": "text",
+    "held_until": "timestamptz", "feed": "text", "imported_until": "timestamptz",
 }  # fmt: skip
 _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     patient_id = excluded.patient_id, version = excluded.version, level = excluded.level,
@@ -90,6 +90,7 @@ _UPSERT: LiteralString = """ON CONFLICT (alert_id) DO UPDATE SET
     told_analyte = excluded.told_analyte, told_sampled_at = excluded.told_sampled_at,
     rule_pack_status = excluded.rule_pack_status, told_draft = excluded.told_draft,
     withheld = excluded.withheld, held_until = excluded.held_until, feed = excluded.feed,
+    imported_until = excluded.imported_until,
     event_id = excluded.event_id, received_at = excluded.received_at, changed_at = clock_timestamp()
 WHERE alert.version < excluded.version RETURNING alert_id::text"""
 ALERT = Bulk("alert", _ALERT_COLUMNS, tail=_UPSERT, order="ORDER BY alert_id")
@@ -286,5 +287,5 @@ def alert_row(
         alert.acknowledged_at, alert.acknowledged_version, alert.acknowledgement_expires_at, alert.told_at,
         alert.told_severity, alert.told_value, alert.told_level, alert.told_analyte,
         alert.told_sampled_at, event_id, received_at, rule_pack_status, alert.told_draft, alert.withheld,
-        alert.held_until, alert.feed,
+        alert.held_until, alert.feed, alert.imported_until,
     )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Imported history: the same episodes as live, told to nobody; what is live afterwards is told as ever, once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.patient_event import Event, LabReport
+from services.ledger.batch import Ledger
+from tests.integration.test_ledger_order import course, wipe
+from tests.integration.test_ledger_watching import reasons
+from tests.real import events
+from tests.real.ledgers import ask, held, ledger, one
+
+TOLD = "SELECT alert_version, change, reason FROM delivery WHERE channel = 'pager' ORDER BY alert_version"
+
+
+class Feed:
+    """Stores events, those given together in one batch."""
+
+    def __init__(self, store: Ledger) -> None:
+        self._store, self._next = store, 0
+
+    async def __call__(self, *items: Event) -> None:
+        records = events.records(*items, start=self._next)
+        self._next += len(items)
+        await self._store.store(records)
+
+
+@pytest.fixture
+async def feed(database: str, tmp_path: Path) -> AsyncIterator[Feed]:
+    store = ledger(database, tmp_path)
+    yield Feed(store)
+    await store.close()
+
+
+def old(*items: Event) -> list[Event]:
+    return [events.again(item, purpose="history") if isinstance(item, LabReport) else item for item in items]
+
+
+def calcium(value: str, hours: float, **more: Any) -> LabReport:
+    return events.report(1, {"ca": value}, hours=hours, **more)
+
+
+async def test_history_makes_the_alerts_that_live_makes_whatever_its_batches(database: str, tmp_path: Path) -> None:
+    items = [event for number in range(3) for event in course(number)]
+    luck = random.Random(11)
+    found = []
+    for turn in range(4):
+        store, records = ledger(database, tmp_path), events.records(*(old(*items) if turn else items))
+        while records:
+            size = luck.randint(1, 9) if turn else 1
+            await store.store(records[:size])
+            records = records[size:]
+        await store.close()
+        found.append(held(database))
+        assert (one(database, "SELECT count(*) FROM delivery") == 0) == (turn > 0)
+        wipe(database)
+        luck.shuffle(items)
+    assert found[0]
+    assert all(alerts == found[0] for alerts in found)
+
+
+async def test_a_live_sample_that_goes_on_with_an_old_episode_is_told_once(database: str, feed: Feed) -> None:
+    await feed(*old(calcium("12.4", -2000), calcium("12.5", -48)))
+    assert (reasons(database), ask(database, TOLD)) == (["history_import"], [])
+    await feed(calcium("12.5", 0))
+    await feed(calcium("12.5", 1))
+    await feed(calcium("12.6", 2))
+    assert [row[2] for row in ask(database, TOLD)] == ["first"]
+    assert reasons(database)[1:] == ["first", "already_told", "already_told"]
+
+
+async def test_what_is_live_but_only_moves_the_past_is_told_to_nobody(database: str, feed: Feed) -> None:
+    """An albumin of the same draw arrives live: the old alert reads differently, it is no news of today."""
+    await feed(*old(calcium("13.9", -48, order="O1")))
+    await feed(events.report(1, {"alb": "4.0"}, hours=-48, order="O1"))
+    assert one(database, "SELECT version FROM alert WHERE rule = 'CA_HIGH'") > 1, "the albumin changed nothing"
+    assert ask(database, TOLD) == []
+    assert set(reasons(database)) == {"history_import"}
+
+
+async def test_a_live_correction_that_makes_the_past_graver_is_told(database: str, feed: Feed) -> None:
+    await feed(*old(calcium("12.4", -48, order="O1")))
+    before = one(database, "SELECT severity FROM alert WHERE rule = 'CA_HIGH'")
+    await feed(calcium("14.9", -48, order="O1", status="C", later=40))
+    after = one(database, "SELECT severity FROM alert WHERE rule = 'CA_HIGH'")
+    assert (before, after) == ("HIGH", "CRITICAL")
+    assert [row[2] for row in ask(database, TOLD)] == ["first"]
+
+
+async def test_history_does_not_undo_what_is_known_of_the_person_today(database: str, feed: Feed) -> None:
+    """A name and a ward of years ago, imported after the present ones came in."""
+    await feed(calcium("9.2", 0))
+    past = old(calcium("9.3", -20000))[0]
+    assert isinstance(past, LabReport)
+    maiden = msgspec.structs.replace(past.patient, family="Before", ward="OLD", bed="9")
+    source = msgspec.structs.replace(past.source, received_at="2026-11-25T20:00:00Z")
+    await feed(msgspec.structs.replace(past, patient=maiden, source=source))
+    assert ask(database, "SELECT family, ward, bed FROM patient") == [("Made-up1", "H2", "1")]
