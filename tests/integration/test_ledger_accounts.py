@@ -15,7 +15,7 @@ from tests.real.mutating import Mutator
 AT = "2026-03-02T09:06:00Z"
 OFF = """SELECT event_id FROM source_message WHERE results <> stored + duplicate + quarantined + ignored
     OR stored <> (SELECT count(*) FROM result r WHERE r.event_id = source_message.event_id
-                  AND NOT convert_from(r.body, 'UTF8')::jsonb -> 'flags' ? 'derived')
+                  AND NOT coalesce(convert_from(r.body, 'UTF8')::jsonb -> 'flags' ? 'derived', false))
     OR quarantined <> (SELECT count(*) FROM quarantine q WHERE q.event_id = source_message.event_id AND q.segment > 0)"""
 
 
