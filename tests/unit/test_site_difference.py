@@ -27,12 +27,12 @@ ENTRIES = (
 )  # fmt: skip
 SITES = st.tuples(st.sampled_from(["UTC", "Europe/Ljubljana"]), st.sets(st.sampled_from(ENTRIES), max_size=4))
 RESULTS = st.builds(
-    lambda code, unit, laboratory, loinc: msgspec.structs.replace(
-        result(code, "95", unit, system="L", laboratory=laboratory, specimen_conditions=("H",),
+    lambda code, value, unit, laboratory, loinc: msgspec.structs.replace(
+        result(code, value, unit, system="L", laboratory=laboratory, specimen_conditions=("H",),
                collected_at="2026-03-01T07:15:00"),
         code=(Coding(code=code, system="L"), *((Coding(code="2823-3", system="LN"),) if loinc else ())),
     ),
-    st.sampled_from(["KREA", "CA", "X", "Y"]), st.sampled_from(["UMOLL", "umol/L", "MM", "mmol/L", ""]),
+    st.sampled_from(["KREA", "CA", "X", "Y"]), st.sampled_from(["2.4", "95"]), st.sampled_from(["UMOLL", "umol/L", "MM", "mmol/L", ""]),
     st.sampled_from(["LAB1", "LAB2", ""]), st.booleans(),
 )  # fmt: skip
 
