@@ -25,6 +25,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     """In which of them it would be critical."""
     laboratory: str
     reason: str
+    severity: str = "CRITICAL"
     ward: str = ""
     known: bool = True
     """Whether Halo knows whose it is."""
@@ -52,7 +53,7 @@ def _what(held: Held, language: Language) -> str:
     value = _plain(held.value)
     said = words.text(
         key, name=label(language, held.analyte), value=value.replace(".", ",") if language == "sl" else value,
-        unit=figures.unit(_plain(held.unit), language), severity=words.text("severity.CRITICAL"),
+        unit=figures.unit(_plain(held.unit), language), severity=words.text(f"severity.{held.severity}"),
     )  # fmt: skip
     others = tuple(figures.unit(name, language) for name in held.units if name != held.unit)
     return said + words.text("unverified.if", units=", ".join(others)) if others else said

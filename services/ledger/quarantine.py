@@ -66,6 +66,12 @@ ORDER BY q.received_at DESC, q.id DESC LIMIT %(limit)s
 """
 )
 _ONE: LiteralString = _ITEM + "q.id = %s"
+_OF_PERSON: LiteralString = """
+q.closed_at IS NULL AND q.would_be <> ''
+AND (q.patient_id = %s OR q.patient_id IN (SELECT retired_id FROM patient_alias WHERE root_id = %s))
+ORDER BY q.would_be <> 'CRITICAL', q.received_at DESC, q.id LIMIT 20
+"""
+_URGENT: LiteralString = _ITEM + _OF_PERSON
 _LOG: LiteralString = (
     "SELECT kind, who, note, site_version, release, at FROM quarantine_log WHERE item = %s ORDER BY id"
 )
@@ -239,6 +245,11 @@ async def one(conn: AsyncConnection[Any], identity: UUID) -> Item | None:
     """The item, open or closed."""
     found = await _rows(conn, _ONE, (identity,), Item)
     return found[0] if found else None
+
+
+async def urgent_of(conn: AsyncConnection[Any], root: int) -> list[Item]:
+    """Open items of a person that would be HIGH or CRITICAL, the newest first; 20 at most."""
+    return await _rows(conn, _URGENT, (root, root), Item)
 
 
 async def more_like(conn: AsyncConnection[Any], item: Item) -> int:

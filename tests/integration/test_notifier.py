@@ -256,3 +256,52 @@ async def test_a_drafts_webhook_begins_with_the_notice(database: str, inbox: Inb
         "NOT APPROVED FOR CLINICAL USE: Calcium 2.91 mmol/L",
         "Calcium 2.91 mmol/L",
     ]
+
+
+async def test_each_audience_hears_what_is_for_it(database: str, inbox: Inbox, tmp_path: Path) -> None:
+    """Questions to the steward's channel, calls for doubtful values to clinicians, Halo's health to operations."""
+    channels = _channels(inbox, tmp_path)
+    bench = msgspec.structs.replace(channels["mail"], name="bench", recipient="steward@example.org", role="steward")
+    people = {"ward": msgspec.structs.replace(channels["mail"], name="ward", recipient="h2@example.org")}
+    operations = {"pager": msgspec.structs.replace(channels["pager"], role="steward", name="pager")}
+    _technical(database, "q", "steward", "a question")
+    _technical(database, "c", "clinical", "UNVERIFIED: made up", "approved")
+    _technical(database, "o", "operations", "the broker is away")
+    async with _sending(database, {"bench": bench} | people | operations) as sending:
+        await sending.technical()
+    heard = {to: [m for m in _mails(inbox) if to in m] for to in ("steward@example.org", "h2@example.org")}
+    assert [("a question" in m, "UNVERIFIED" in m) for m in heard["steward@example.org"]] == [(True, False)]
+    assert [("a question" in m, "UNVERIFIED" in m) for m in heard["h2@example.org"]] == [(False, True)]
+    assert _rows(database, "SELECT count(*) FROM operations_alert WHERE told_at IS NULL") == [(0,)]
+
+
+async def test_what_no_channel_is_for_does_not_hold_the_others_back(
+    database: str, inbox: Inbox, tmp_path: Path
+) -> None:
+    """Without a channel of clinicians their calls wait; a draft's call to real channels is not sent, and settled."""
+    channels = _channels(inbox, tmp_path)
+    only = {"bench": msgspec.structs.replace(channels["mail"], name="bench", role="steward")}
+    for number in range(25):
+        _technical(database, f"c{number}", "clinical", "UNVERIFIED: made up", "draft")
+    _technical(database, "q", "steward", "a question")
+    async with _sending(database, only) as sending:
+        await sending.technical()
+    assert _rows(database, "SELECT key FROM operations_alert WHERE told_at IS NOT NULL") == [("q",)]
+    async with _sending(database, {"mail": channels["mail"]}) as sending:
+        await sending.technical()
+        await sending.technical()
+    assert _rows(database, "SELECT count(*) FROM operations_alert WHERE told_at IS NULL") == [(0,)]
+    assert not any("UNVERIFIED" in mail for mail in _mails(inbox)), "the rules are a draft: test recipients only"
+
+
+def _technical(database: str, key: str, audience: str, detail: str, status: str = "none") -> None:
+    with psycopg.connect(database) as conn:
+        conn.execute(
+            "INSERT INTO operations_alert (key, kind, severity, detail, audience, rule_pack_status)"
+            " VALUES (%s, 'made_up', 'HIGH', %s, %s, %s)", (key, detail, audience, status),
+        )  # fmt: skip
+
+
+def _mails(inbox: Inbox) -> list[str]:
+    """Everything that mails said, heads too."""
+    return [f"{item.title}\n{item.text}\n{item.raw}" for item in inbox.received() if item.channel == "smtp"]

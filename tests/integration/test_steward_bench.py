@@ -120,6 +120,16 @@ def test_an_item_shows_the_field_in_doubt_and_what_to_do(steward: httpx.Client, 
     )
 
 
+def test_a_clinician_reads_of_it_on_the_patients_page(running: BoardProcess, program: httpx.Client) -> None:
+    """The call leads there: the value stands as unverified, without a way into the bench."""
+    held = item(program, reason="unit_missing", looks="CRITICAL")
+    with httpx.Client(base_url=running.url) as client:
+        client.post("/enter", data={"once": link(running.dsn, running.url, "oncall").partition("#once=")[2]})
+        page = client.get(f"/patients/{held['patient']}?lang=en").text
+    assert "UNVERIFIED: Calcium (total) 13.9 without unit, CRITICAL if mg/dL" in page
+    assert "/quarantine/" not in page
+
+
 def test_what_is_read_and_decided_is_written_down(
     running: BoardProcess, steward: httpx.Client, program: httpx.Client
 ) -> None:

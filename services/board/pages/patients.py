@@ -16,8 +16,10 @@ from services.board.context import board_of, route_of, viewer_in
 from services.board.pages.forms import form
 from services.board.problems import Refused
 from services.board.reading import alerts, patients
+from services.board.reading.held import unverified
 from services.board.records import Trend, worst_first
 from services.board.rendering import page, words_for
+from services.ledger import quarantine
 
 ORDER = ("mspike", "flck", "flcl", "flc_ratio", "adjusted_calcium", "ca_adj", "ca", "ica", "creat", "hb", "visc")
 
@@ -63,12 +65,14 @@ async def patient_page(request: Request[Any, Any, Any], public_id: str) -> Respo
             raise Refused(HTTPStatus.NOT_FOUND, "problem.404", "there is no such patient")
         found = (await board.trends.read(conn, [row]))[row.id]
         listed = await alerts.of_patient(conn, row.id)
+        waiting = await quarantine.urgent_of(conn, row.id)
         await record(conn, viewer_in(request).who, "read", route_of(request), patients=[row.id])
     words = words_for(request)
     shown = sorted(found.values(), key=_place)
     pictures = [(trend, chart(trend, words, words.term(f"analyte.{trend.analyte}", trend.analyte))) for trend in shown]
     listed.sort(key=lambda alert: (not alert.open, *worst_first(alert)))
-    return page(request, "patient.html", p=row, trends=pictures, alerts=listed, last=last)
+    doubtful = [(item, unverified(item, row, words.language)) for item in waiting]
+    return page(request, "patient.html", p=row, trends=pictures, alerts=listed, doubtful=doubtful, last=last)
 
 
 def _place(trend: Trend) -> tuple[int, str]:

@@ -12,14 +12,12 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
-from alerts.wording.catalogue import Language
-from alerts.wording.unverified import Held
-from alerts.wording.unverified import page as unverified
 from services.board.access import at_the_bench, steward, unforged
 from services.board.context import board_of, route_of, viewer_in
 from services.board.pages.forms import form
 from services.board.problems import Refused
 from services.board.reading import held, patients
+from services.board.reading.held import unverified
 from services.board.rendering import page, words_for
 from services.board.stewarding import checked, done, existing, note_act, note_reading
 from services.ledger import quarantine, questions, stewarding
@@ -114,22 +112,8 @@ async def bench_item(request: AnyRequest, item: UUID) -> Response[str]:
     patient = names.get(found.patient or "")
     return page(
         request, "quarantine_item.html", q=found, p=patient, source=source, log=log, likes=likes,
-        said=_unverified(found, patient, words_for(request).language), group=_address(found),
+        said=unverified(found, patient, words_for(request).language), group=_address(found),
         ignorable=bool(found.code) and found.reason in CODE_REASONS,
-    )  # fmt: skip
-
-
-def _unverified(item: Item, patient: Any, language: Language) -> str:
-    """What a clinician reads of it, where it looks critical."""
-    if item.would_be != "CRITICAL":
-        return ""
-    return unverified(
-        Held(
-            analyte=item.analyte, value=item.value, unit=item.unit, laboratory=item.laboratory, reason=item.reason,
-            units=tuple(filter(None, item.looks_in.split(", "))), known=item.patient is not None,
-            ward=patient.ward if patient else "",
-        ),
-        language,
     )  # fmt: skip
 
 

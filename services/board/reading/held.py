@@ -7,11 +7,14 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
+from alerts.wording.catalogue import Language
+from alerts.wording.unverified import Held, page
 from schemas.codec import decode_event
 from schemas.errors import UndecodableEvent
 from schemas.patient_event import LabReport, ReportedResult, Where
 from services.board.reading.rows import record_row
 from services.board.reading.sources import Message, decoded
+from services.board.records import PatientRow
 from services.ledger.quarantine import Item
 
 _MESSAGE = """
@@ -71,6 +74,18 @@ async def source(conn: AsyncConnection[Any], item: Item) -> HeldSource | None:
     segment = _segment(bytes(row[0]) if row else b"", message.raw, item)
     field = _field(message, segment, item.reason) if segment and message.format == "hl7v2" else None
     return HeldSource(message=message, segment=segment, field=field)
+
+
+def unverified(item: Item, patient: PatientRow | None, language: Language) -> str:
+    """What a clinician reads of a held value that looks urgent; empty for others."""
+    if not item.would_be:
+        return ""
+    held = Held(
+        analyte=item.analyte, value=item.value, unit=item.unit, laboratory=item.laboratory, reason=item.reason,
+        units=tuple(filter(None, item.looks_in.split(", "))), severity=item.would_be,
+        known=item.patient is not None, ward=patient.ward if patient else "",
+    )  # fmt: skip
+    return page(held, language)
 
 
 def _segment(event: bytes, raw: bytes, item: Item) -> Mark | None:
