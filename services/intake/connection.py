@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from services.intake import metrics
 from services.intake.framing import END, START, Frame, Framer
@@ -22,13 +23,28 @@ CR_SECONDS = 0.5
 logger = get_logger()
 
 
+@dataclass(slots=True)
+class Room:
+    """What all connections hold together, in bytes."""
+
+    limit: int
+    used: int = 0
+
+
 class Connection:
     """Serves until the sender leaves, a limit is met, or `drain` is called."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, taker: Taker, settings: IntakeSettings
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        taker: Taker,
+        settings: IntakeSettings,
+        room: Room | None = None,
     ) -> None:
         self._reader, self._writer, self._taker, self._settings = reader, writer, taker, settings
+        self._room = room or Room(settings.mllp_held_bytes)
+        self._held = self._in_hand = 0
         self._origin = origin_of(writer)
         self._peer = self._origin.address
         self._feed = ""
@@ -58,6 +74,10 @@ class Connection:
         try:
             while piece := await self._piece():
                 await self._take(self._framer.feed(piece))
+                if not self._finds_room():
+                    metrics.REJECTED.labels("busy").inc()
+                    logger.warning("mllp.no_room", peer=self._peer, limit=self._room.limit)
+                    return
         except ConnectionError as error:
             logger.info("mllp.sender_lost", peer=self._peer, error=repr(error))
         except TimeoutError:
@@ -89,6 +109,7 @@ class Connection:
                 await self._places.acquire()
             task = asyncio.create_task(self._taker.take(frame, self._origin))
             self._answers.put_nowait((task, places))
+            self._in_hand = len(frame.data) if places > 1 else 0
 
     async def _write(self) -> None:
         while (taken := await self._answers.get()) is not None:
@@ -106,6 +127,14 @@ class Connection:
                     await self._writer.drain()
             for _ in range(taken[1]):
                 self._places.release()
+            self._in_hand = 0 if taken[1] > 1 else self._in_hand
+
+    def _finds_room(self) -> bool:
+        """Whether all that is held fits; who holds little is never asked to leave for what others hold."""
+        held = self._framer.held + self._in_hand
+        self._room.used += held - self._held
+        self._held = held
+        return held <= LARGE or self._room.used <= self._room.limit
 
     def _unanswered(self) -> None:
         metrics.FRAMES.labels(CLOSED).inc()
@@ -145,6 +174,8 @@ class Connection:
                 taken[0].cancel()
                 self._unanswered()
         self._belongs("")
+        self._room.used -= self._held
+        self._held = 0
         self._writer.close()
         with suppress(ConnectionError, TimeoutError):  # the sender left first
             async with asyncio.timeout(1):

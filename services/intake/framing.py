@@ -49,6 +49,11 @@ class Framer:
         return self._inside
 
     @property
+    def held(self) -> int:
+        """Bytes kept at the moment."""
+        return len(self._buffer)
+
+    @property
     def may_have_ended(self) -> bool:
         """The last byte is FS: some senders leave out the CR."""
         return self._inside and self._buffer.endswith(END)

@@ -7,7 +7,7 @@ import socket
 import ssl
 
 from services.intake import metrics
-from services.intake.connection import Connection
+from services.intake.connection import Connection, Room
 from services.intake.settings import IntakeSettings
 from services.intake.taking import Taker
 from services.intake.tls import make_context
@@ -27,6 +27,7 @@ class MllpServer:
     def __init__(self, settings: IntakeSettings, taker: Taker) -> None:
         self._settings = settings
         self._taker = taker
+        self._room = Room(settings.mllp_held_bytes)
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
         self._serving: dict[asyncio.Task[None], Connection] = {}
@@ -77,7 +78,7 @@ class MllpServer:
             self._turn_away(writer)
             return
         _configure(writer)
-        connection = Connection(reader, writer, self._taker, self._settings)
+        connection = Connection(reader, writer, self._taker, self._settings, self._room)
         task = asyncio.create_task(connection.serve())
         self._serving[task] = connection
         task.add_done_callback(self._left)

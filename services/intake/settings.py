@@ -49,5 +49,7 @@ class IntakeSettings(Settings):
     mllp_handshake_seconds: float = Field(default=10, gt=0)
     mllp_batch_messages: int = Field(default=2000, ge=1)
     """Messages in one frame; a larger batch could not be stored while its sender waits."""
+    mllp_held_bytes: int = Field(default=256 * MIB, ge=MIB)
+    """Of large messages that have begun and are not answered, all connections together; one more is closed."""
     mllp_buffer_bytes: int = Field(default=64 * MIB, ge=MIB)
     """Records on their way to Kafka; more wait."""

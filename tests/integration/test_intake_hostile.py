@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 
 import pytest
@@ -21,6 +21,7 @@ from tests.real.mutating import NAMES, Mutator, framed
 MESSAGES = 1500
 SEED = 5
 IDLE = 1000
+MIB = 1024 * 1024
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -32,7 +33,10 @@ def probe(name: str) -> bytes:
 @pytest.fixture(scope="module")
 def running(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     servers.fresh_topics(kafka_bootstrap, 4)
-    env = {"HALO_MLLP_CONNECTIONS": str(IDLE + 50), "HALO_MLLP_FRAME_SECONDS": "3", "HALO_MLLP_WRITE_SECONDS": "3"}
+    env = {
+        "HALO_MLLP_CONNECTIONS": str(IDLE + 50), "HALO_MLLP_FRAME_SECONDS": "3", "HALO_MLLP_WRITE_SECONDS": "3",
+        "HALO_MLLP_HELD_BYTES": str(40 * MIB),
+    }  # fmt: skip
     with intake(kafka_bootstrap, tmp_path_factory.mktemp("hostile"), env) as found:
         yield found
 
@@ -108,6 +112,20 @@ def test_a_thousand_idle_connections_cost_nobody_an_answer_and_one_too_many_is_c
         assert running.metric("halo_ingest_rejected_total", reason="too_many_connections") >= 1
     _until(lambda: running.metric("halo_mllp_connections") == 0)
     assert running.send(probe("I5"))[0].accepted
+
+
+def test_many_large_messages_that_never_end_do_not_fill_the_memory(running: Running) -> None:
+    half = b"\x0b" + probe("PART") + b"OBX|2|ED|PDF||^application^pdf^Base64^" + b"x" * (15 * MIB)
+    with ExitStack() as open_ones:
+        parts = [open_ones.enter_context(socket.create_connection(("127.0.0.1", running.port), 10)) for _ in range(3)]
+        before = running.metric("halo_ingest_rejected_total", reason="busy")
+        for part in parts:
+            with suppress(ConnectionError):
+                part.sendall(half)
+        _until(lambda: running.metric("halo_ingest_rejected_total", reason="busy") == before + 1)
+        assert running.send(probe("SMALL"))[0].code == "AA", "who holds little is served"
+    whole = half[1:] + b"||||||F\r"
+    assert running.send(whole, timeout=30)[0].code == "AA", "what they held is given back"
 
 
 def test_a_frame_that_stops_half_way_is_given_up_and_counted(running: Running) -> None:
