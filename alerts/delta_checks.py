@@ -11,7 +11,7 @@ repeat that answers the question is not suspected in its turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -34,6 +34,8 @@ CHECKS = {
 ANALYTES = tuple(CHECKS.values())
 MISMATCH = 2
 """So many failed checks in one draw; blood counts 5: "two or more"."""
+DRAWS = ("draws", datetime.max.replace(tzinfo=UTC), "")
+"""Place in `View.memo` of a function from a time to the draw an earlier evaluation knows of it: a help, no input."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ def checked(view: View, at: datetime) -> Draw:
 
 def _known(view: View, at: datetime) -> Draw | None:
     known: Draw | None = view.memo.get(("delta_checks", at, ""))
+    if known is None and DRAWS in view.memo:
+        known = view.memo[DRAWS](at)
     return known
 
 

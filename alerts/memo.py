@@ -17,7 +17,7 @@ from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apar
 from alerts.logic import FALSE
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
-from alerts.stepping import Resumed, Step, Trail, Walk, settled
+from alerts.stepping import Resumed, Step, Trail, Walk, settled, settled_soon
 from alerts.thresholds import Clearing
 
 
@@ -33,7 +33,7 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """The first `folds` steps folded: those that no sample after the newest can reach."""
     folds: int = 0
     kept: Any = None
-    """Of a `Resumed` rule."""
+    """Of a `Resumed` rule; of a `Walk` the values of its `late` analytes."""
 
 
 def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None) -> Memo:
@@ -43,15 +43,22 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
     """
     known = memo or Memo()
     if isinstance(rule.judge, Walk):
-        kept = settled(known.steps, since)
+        late = rule.judge.late(view)
+        kept = (settled_soon if _are(known.kept, late) else settled)(known.steps, since)
         fresh = rule.judge.onward(view, known.steps[kept - 1] if kept else None)
-        return _folded(view, rule, known, since, (kept, fresh))
+        found = _folded(view, rule, known, since, (kept, fresh))
+        return msgspec.structs.replace(found, kept=late) if late else found
     if isinstance(rule.judge, Resumed):
         before = Trail() if since is None else Trail(steps=known.steps, kept=known.kept)
         trail = rule.judge.onward(view, before, since)
         found = _folded(view, rule, known, since, (trail.same, trail.steps[trail.same :]))
         return msgspec.structs.replace(found, kept=trail.kept)
     return _afresh(view, rule, rule.judge(view), known, since)
+
+
+def _are(known: Any, late: tuple[Sequence[Any], ...]) -> bool:
+    """Whether these are the very values of before: a series keeps what a merge did not touch."""
+    return bool(known and late) and all(one is other for one, other in zip(known, late, strict=True))
 
 
 def _afresh(view: View, rule: Rule, said: Iterable[Judgement], known: Memo, since: datetime | None) -> Memo:

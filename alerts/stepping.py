@@ -16,6 +16,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from alerts.rule import Judgement, Rule, View
+    from alerts.series import Point
 
 _at, _until = attrgetter("at"), attrgetter("until")
 AHEAD = timedelta(hours=72)
@@ -41,6 +42,8 @@ class Step(msgspec.Struct, frozen=True):
     """A `Judgement`, or None where the rule had nothing to say."""
     until: datetime
     """What is taken after this changes neither this step nor any before it."""
+    soon: datetime | None = None
+    """The same while the rule's `late` analytes are as they were; None: not earlier than `until`."""
 
 
 def settled(steps: Sequence[Step], since: datetime | None) -> int:
@@ -51,6 +54,15 @@ def settled(steps: Sequence[Step], since: datetime | None) -> int:
     if steps[-1].until < since:  # mostly a sample is newer than all
         return number
     return number - 1 if number == 1 or steps[-2].until < since else bisect_left(steps, since, key=_until)
+
+
+def settled_soon(steps: Sequence[Step], since: datetime | None) -> int:
+    """The same where nothing of the rule's `late` analytes changed."""
+    return 0 if since is None else bisect_left(steps, since, key=_soon)
+
+
+def _soon(step: Step) -> datetime:
+    return step.soon or step.until
 
 
 def up_to(items: Sequence[Any], since: datetime | None, key: Callable[[Any], datetime] = _at) -> int:
@@ -73,9 +85,12 @@ class Walk:
         until: Callable[[View, datetime], datetime] | None = None,
         *,
         ahead: timedelta = AHEAD,
+        late: tuple[str, ...] = (),
+        soon: Callable[[View, datetime], datetime] | None = None,
     ) -> None:
+        """`soon` is `until` for as long as the values of the `late` analytes are as they were."""
         self._triggers, self._step, self._start, self._until = tuple(triggers), step, start, until
-        self._ahead = ahead
+        self._ahead, self._late, self._soon = ahead, late, soon
 
     def __call__(self, view: View) -> list[Judgement]:
         """All judgements of the patient in collection order."""
@@ -84,6 +99,7 @@ class Walk:
     def onward(self, view: View, last: Step | None = None, to: datetime | None = None) -> list[Step]:
         """The steps after `last` (from the start when None), up to and with `to`."""
         state, until = (last.state, last.until) if last else (self._start, None)
+        soon = last.soon if last else None
         steps = []
         for at in view.series.times_after(self._triggers, last.at if last else None):
             if to is not None and at > to:
@@ -91,8 +107,14 @@ class Walk:
             state, judgement = self._step(view, at, state)
             own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
             until = own if until is None or own > until else until
-            steps.append(Step(at, state, judgement, until))
+            if self._soon is not None:
+                soon = max(at + self._ahead, self._soon(view, at), *([soon] if soon else []))
+            steps.append(Step(at, state, judgement, until, soon))
         return steps
+
+    def late(self, view: View) -> tuple[Sequence[Point], ...]:
+        """The values that may be looked for long after a sample."""
+        return tuple(view.series.points(name) for name in self._late)
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,13 +41,22 @@ def _step(view: View, at: datetime, kidney: tuple[Watch, ...]) -> tuple[tuple[Wa
     return kidney, msgspec.structs.replace(judgement, clears=clears)
 
 
+def _soon(view: View, at: datetime) -> datetime:
+    """With a creatinine only the light chains, and what says which is the clone's, may come so much later."""
+    span = hours(view.pack, "ren_lccn.together_hours")
+    creatinine = view.series.at("creat", at) or view.series.newest("creat", at, span)
+    return at if creatinine is not None else at + span + AHEAD
+
+
 def _until(view: View, at: datetime) -> datetime:
     """What is needed and has no value in the time before is looked for after the sample."""
     span = hours(view.pack, "ren_lccn.together_hours")
     creatinine = view.series.at("creat", at) or view.series.newest("creat", at, span)
     if creatinine is not None and _no_kidney(view, creatinine, _told_by(view, at, creatinine)):
         return at
-    known = creatinine and all(view.series.newest(chain, at, span) for chain in _CHAINS.values())
+    if creatinine is None:
+        return at + span + AHEAD
+    known = all(view.series.newest(chain, at, span) for chain in _CHAINS.values())
     return at if known else at + span + AHEAD
 
 
@@ -159,6 +168,6 @@ RULE = Rule(
     name="REN_LCCN",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "k", "hi", "flck", "flcl", "sife"}),
-    judge=Walk(ANALYTES, _step, (), _until, ahead=BESIDE),
+    judge=Walk(ANALYTES, _step, (), _until, ahead=BESIDE, late=(*_CHAINS.values(), "sife"), soon=_soon),
     delivery="now",
 )

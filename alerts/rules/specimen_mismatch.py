@@ -7,6 +7,7 @@ needed and the other tube is someone else's.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import combinations
 
@@ -42,7 +43,7 @@ from alerts.rules import (
 )
 from alerts.series import Point
 from alerts.severity import Severity, worst
-from alerts.stepping import NOTHING_AHEAD, Resumed, Walk, resumed, trail_of, up_to
+from alerts.stepping import NOTHING_AHEAD, Resumed, Step, Walk, resumed, trail_of, up_to
 
 HELD = (
     bio.RULE, cr_lost.RULE, lc_escape.RULE, smm_evolving_m.RULE, smm_evolving_hb.RULE, myeloma_defining_event.RULE,
@@ -54,16 +55,38 @@ _CALM = any_of(name="specimen_mismatch")
 _LEVELS = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 
 
-def _step(view: View, at: datetime, asked: frozenset[str]) -> tuple[frozenset[str], Judgement | None]:
-    """`asked`: the analytes of the last suspected draw, of which a repeat brings at least one."""
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known after a draw."""
+
+    asked: frozenset[str] = frozenset()
+    """The analytes of the last suspected draw, of which a repeat brings at least one."""
+    draw: Draw | None = None
+    """This draw, where any of its checks is failed or may be."""
+
+
+def known_draws(steps: Sequence[Step], since: datetime | None) -> Callable[[datetime], Draw | None]:
+    """The draws before `since` as an earlier evaluation left them in the rule's steps (for `DRAWS`)."""
+    same = up_to(steps, since)
+
+    def known(at: datetime) -> Draw | None:
+        index = up_to(steps, at)
+        if index >= same or steps[index].at != at:
+            return None
+        return steps[index].state.draw or Draw(at=at)
+
+    return known
+
+
+def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | None]:
     measured = [p for p in (view.series.at(name, at) for name in ANALYTES) if p is not None and not p.preliminary]
     if not measured:
-        return asked, None
+        return _Known(asked=known.asked), None
     draw = checked(view, at)
     if draw.truth is TRUE:
-        return frozenset(CHECKS[check.name] for check in draw.failed), _mismatch(view, draw)
-    repeats = any(point.result.analyte in asked for point in measured)
-    return asked, _calm(draw, measured[0], TRUE if repeats else INDETERMINATE)
+        return _Known(asked=frozenset(CHECKS[one.name] for one in draw.failed), draw=draw), _mismatch(view, draw)
+    repeats = any(point.result.analyte in known.asked for point in measured)
+    known = _Known(asked=known.asked, draw=draw if draw.checks else None)
+    return known, _calm(draw, measured[0], TRUE if repeats else INDETERMINATE)
 
 
 def _calm(draw: Draw, sample: Point, repeats: Truth) -> Judgement:
@@ -134,6 +157,6 @@ RULE = Rule(
     name="SPECIMEN_MISMATCH",
     family="specimen_mismatch",
     inputs=frozenset({*ANALYTES, "hi"}).union(*(rule.inputs for rule in HELD)),
-    judge=Walk(ANALYTES, _step, frozenset(), ahead=NOTHING_AHEAD),
+    judge=Walk(ANALYTES, _step, _Known(), ahead=NOTHING_AHEAD),
     delivery="now",
 )

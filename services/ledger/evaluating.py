@@ -13,10 +13,12 @@ import msgspec
 
 from alerts.alert import AlertState
 from alerts.completing import NOTED
+from alerts.delta_checks import DRAWS
 from alerts.evaluate import in_turn
 from alerts.memo import Memo, ask_again
 from alerts.overdue.timeline import KEPT, next_due
 from alerts.rule import Rule, View
+from alerts.rules import specimen_mismatch
 from alerts.stepping import TRAILS
 from alerts.thresholds import Pack
 from services.ledger.stored import Stored
@@ -66,6 +68,9 @@ class Rules:
         """All alerts the rules make now. A rule that raises leaves its alerts standing and the person incomplete."""
         view = self.view(person)
         trails = view.memo[TRAILS] = {}
+        doubted = person.memos.get(specimen_mismatch.RULE.name)
+        if doubted is not None and reach.analytes is not None:
+            view.memo[DRAWS] = specimen_mismatch.known_draws(doubted.steps, reach.since)
         for rule in self._in_turn:
             memo = person.memos.get(rule.name)
             if rule.timed:

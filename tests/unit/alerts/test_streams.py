@@ -53,6 +53,10 @@ FACTS = (
     fact("drug", hours(24 * 20), code="daratumumab"), fact("modifier", hours(0), code="high_organ_risk"),
     fact("isotype", code="IgA-kappa", note="beta"),
     fact("marrow", hours(24 * 250), code="plasma_cells", value="8", unit="%"),
+    fact("transfusion", hours(24 * 70), begun_by=hours(24 * 71)), fact("line_start", hours(24 * 56), begun_by=hours(24 * 57)),
+    fact("plasma_exchange", hours(24 * 84), begun_by=hours(24 * 85)), fact("symptom", hours(24 * 14), begun_by=hours(24 * 15)),
+    fact("chronic_baseline", hours(24 * 20), code="creat", value="180", unit="umol/L"),
+    fact("chronic_baseline", hours(24 * 20), code="hb", value="92", unit="g/L"),
 )  # fmt: skip
 
 Event = list[Result] | Fact | timedelta
@@ -88,6 +92,8 @@ def _result(draw: st.DrawFn, name: str, first: int) -> Result:
         more["quality"] = "NOT_FOR_IMWG"
     if name in ("flck", "flcl"):
         more["method"] = draw(st.sampled_from(("A", "A", "A", "B")))
+    if draw(st.integers(0, 7)) == 0:
+        more["flags"] = ("single_band",) if name == "mspike" else ("date_only",)
     value = draw(st.sampled_from(NUMBERS[name])) if status in "FCP" else None
     return result(name, value, at, status=status, **more)  # type: ignore[arg-type]
 
@@ -202,6 +208,114 @@ def test_a_clone_followed_visit_by_visit(events: list[Event]) -> None:
 @given(_clone_events)
 def test_a_smouldering_clone_followed_visit_by_visit(events: list[Event]) -> None:
     check([FACTS[2], *events])
+
+
+DATED = tuple(one for one in FACTS if one.begun_by is not None)
+"""Of which only the day is known."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(_events, st.lists(st.sampled_from(DATED), min_size=1, max_size=3))
+def test_contexts_of_which_only_the_day_is_known(events: list[Event], dated: list[Fact]) -> None:
+    check([*events[:1], *dated, *events[1:]])
+
+
+@st.composite
+def _smouldering_visit(draw: st.DrawFn) -> list[Result]:
+    """Monthly over two years: a total or one band, an immunoglobulin, a haemoglobin, both chains; one may be measured again."""
+    number = draw(st.integers(0, 25))
+    names = draw(st.sampled_from((["mspike"], ["mspike", "igg", "hb"], ["hb"], ["igg"], ["flck", "flcl"], ["sife"])))
+    return [draw(_smouldering_result(name, number)) for name in names]
+
+
+@st.composite
+def _smouldering_result(draw: st.DrawFn, name: str, number: int) -> Result:
+    at = hours(24 * 30 * number + draw(st.sampled_from((0, 0, 0, 26, 24 * 4))))
+    more = {"specimen": draw(st.sampled_from(("", f"V{number}", "V"))), "version": hours(19000)}
+    if name == "sife":
+        return result(name, None, at, coded=draw(st.sampled_from(CODED[name])), **more)  # type: ignore[arg-type]
+    values = {"mspike": "8 12 13 18 30 31 34 <10 >40", "igg": "20 26 32 40", "hb": "104 110 116 130 <100", "flck": "20 900 3000",
+              "flcl": "8 15"}[name].split()  # fmt: skip
+    flags = ("single_band",) if name == "mspike" and draw(st.booleans()) else ()
+    status = draw(st.sampled_from("FFFFFFCD"))
+    value = draw(st.sampled_from(values)) if status in "FC" else None
+    return result(name, value, at, status=status, flags=flags, **more)  # type: ignore[arg-type]
+
+
+_SMOULDERING = (
+    FACTS[2],
+    FACTS[3],
+    fact("plasma_exchange", hours(24 * 90)),
+    fact("state", hours(24 * 400), code="on_treatment"),
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.one_of(*[_smouldering_visit()] * 8, st.sampled_from(_SMOULDERING)), min_size=4, max_size=18))
+def test_a_smouldering_patient_over_two_years(events: list[Event]) -> None:
+    check([FACTS[2], *events])
+
+
+_PERSONS = (
+    {"hb": "130", "creat": "80", "k": "4.2", "alb": "42", "ca": "2.4", "mcv": "88", "sife": "positive:IgG-kappa"},
+    {"hb": "85", "creat": "300", "k": "6.4", "alb": "28", "ca": "2.9", "mcv": "104", "sife": "positive:IgA-lambda"},
+)
+
+
+@st.composite
+def _draw_of_either(draw: st.DrawFn) -> list[Result]:
+    """Of one person or the other, within days; the specimen's haemolysis index may come much later."""
+    number, person = draw(st.integers(0, 9)), draw(st.sampled_from(_PERSONS))
+    names = draw(st.lists(st.sampled_from(sorted(person)), min_size=2, max_size=7, unique=True))
+    found = [_of(person, name, number, draw(st.sampled_from("FFFFFCDP"))) for name in names]
+    if draw(st.integers(0, 4)) == 0:
+        later = hours(12 * number + draw(st.sampled_from((0, 30, 100))))
+        found.append(
+            result("hi", draw(st.sampled_from(("0.1", "6"))), later, specimen=f"D{number}", version=hours(9000))
+        )
+    return found
+
+
+def _of(person: dict[str, str], name: str, number: int, status: str) -> Result:
+    more = {"specimen": f"D{number}", "status": status, "version": hours(9000 + number % 3)}
+    at = hours(12 * number)
+    if name == "sife":
+        return result(name, None, at, coded=person[name] if status in "FCP" else "", **more)  # type: ignore[arg-type]
+    return result(name, person[name] if status in "FCP" else None, at, **more)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_draw_of_either(), min_size=3, max_size=12))
+def test_draws_in_doubt(events: list[Event]) -> None:
+    check(events)
+
+
+@st.composite
+def _kidney_visit(draw: st.DrawFn) -> list[Result]:
+    """Every few days within four months, in any order: a kidney that fails, and light chains that come late or never."""
+    names = draw(
+        st.sampled_from(
+            (["creat"], ["creat"], ["egfr"], ["flck"], ["flcl"], ["flck", "flcl"], ["sife"], ["creat", "flck"])
+        )
+    )
+    at = hours(24 * 5 * draw(st.integers(0, 25)))
+    values = {"creat": ("80", "130", "400"), "egfr": ("35", "70"), "flck": ("20", "900"), "flcl": ("15", "700")}
+    found = []
+    for name in names:
+        status = draw(st.sampled_from("FFFFFFDP"))
+        if name == "sife":
+            found.append(result(name, None, at, status=status, coded=draw(st.sampled_from(CODED[name])) if status == "F" else "",
+                                version=hours(9000)))  # fmt: skip
+        else:
+            value = None if status == "D" else draw(st.sampled_from(values[name]))
+            found.append(result(name, value, at, status=status, version=hours(9000)))
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(_kidney_visit(), min_size=3, max_size=14))
+def test_a_kidney_that_waits_for_light_chains(events: list[Event]) -> None:
+    check(events)
 
 
 def _visit_of(number: int, *values: tuple[str, str]) -> list[Result]:
