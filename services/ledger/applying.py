@@ -82,6 +82,12 @@ class Work(msgspec.Struct, kw_only=True):
                 self.writes.numbers.link(root, self.others[name], identity.CONFLICT, event.event_id)
         return doubt
 
+    def _placed(self, root: int, located: context.Demographics) -> None:
+        """Where a merged person is, said of a retired record."""
+        new = (self.said.get(root) or self.locked.rows[root].demographics) | located
+        self.said[root] = new
+        self.writes.people[root] = _people_row(root, self._numbers(root), new)
+
     def _numbers(self, record: int) -> tuple[Identifier, ...]:
         return self.named.get(record) or self.locked.rows[record].identifiers
 
@@ -387,6 +393,8 @@ class Work(msgspec.Struct, kw_only=True):
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, self._numbers(record), new)
+        if located and person.root != record:  # pages show the root's row
+            self._placed(person.root, located)
         together = context.newest(person.demographics, new) | located
         if together == person.demographics:
             return False
@@ -409,10 +417,7 @@ def _new(person: Stored, results: Iterable[Result]) -> list[Result]:
 
 def _corrects(person: Stored, fresh: Iterable[Result]) -> bool:
     """Another version of a measurement that is known, or one that says so itself."""
-    known = {
-        analyte: {m.winner.slot for m in person.series.measurements(analyte)} for analyte in {r.analyte for r in fresh}
-    }
-    return any(r.status in ("C", "A", "D", "W") or r.slot in known[r.analyte] for r in fresh)
+    return any(r.status in ("C", "A", "D", "W") or person.series.of_slot(r.analyte, r.slot) for r in fresh)
 
 
 def _people_row(record: int, identifiers: tuple[Identifier, ...], said: context.Demographics) -> tuple[Any, ...]:

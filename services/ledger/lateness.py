@@ -17,6 +17,8 @@ from alerts.thresholds import Pack
 from services.ledger.journal import Entry
 from services.ledger.stored import Stored, StoredAlert
 
+MANY = 50
+"""Late results of one record."""
 LATE_AFTER = timedelta(days=7)
 """Between collection and arrival."""
 
@@ -50,8 +52,13 @@ def is_late(series: Series, result: Result) -> bool:
 
 
 def not_new(before: Mapping[str, StoredAlert], person: Stored, fresh: Iterable[Result], pack: Pack) -> list[Entry]:
-    """A line in the log of every open alert that late results leave as it is, but show to have begun earlier."""
+    """A line in the log of every open alert that late results leave as it is, but show to have begun earlier.
+
+    Of years that come at once the first is enough.
+    """
     late = [r for r in fresh if _counts(person.series, r) and is_late(person.series, r)]
+    if len(late) > MANY:
+        late = list({r.analyte: r for r in sorted(late, key=lambda r: r.collected_at, reverse=True)}.values())
     return [
         _entry(person, alert, result)
         for alert in (person.alerts.values() if late else ())
