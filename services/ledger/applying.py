@@ -88,6 +88,12 @@ class Work(msgspec.Struct, kw_only=True):
         self.said[root] = new
         self.writes.people[root] = _people_row(root, self._numbers(root), new)
 
+    def _placed(self, root: int, located: context.Demographics) -> None:
+        """Where a merged person is, said of a retired record."""
+        new = (self.said.get(root) or self.locked.rows[root].demographics) | located
+        self.said[root] = new
+        self.writes.people[root] = _people_row(root, self._numbers(root), new)
+
     def _numbers(self, record: int) -> tuple[Identifier, ...]:
         return self.named.get(record) or self.locked.rows[record].identifiers
 
@@ -393,6 +399,8 @@ class Work(msgspec.Struct, kw_only=True):
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, self._numbers(record), new)
+        if located and person.root != record:  # pages show the root's row
+            self._placed(person.root, located)
         if located and person.root != record:  # pages show the root's row
             self._placed(person.root, located)
         together = context.newest(person.demographics, new) | located
