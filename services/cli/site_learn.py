@@ -61,7 +61,9 @@ def learn(files: tuple[Path, ...], site: Path | None, data_dir: Path | None, *, 
 def _reports(files: tuple[Path, ...], site: Site) -> Iterator[LabReport]:
     for path in files:
         try:
-            outcomes = read_file(path.read_bytes(), zone=site.zone, choose=site.patient_id)
+            outcomes = read_file(
+                path.read_bytes(), zone=site.zone, choose=site.patient_id, systems=site.file.identifier.systems
+            )
             for number, outcome in enumerate(outcomes, 1):
                 if outcome.refusal is not None:
                     click.echo(f"{path}, message {number}: refused: {outcome.refusal.reason}", err=True)
