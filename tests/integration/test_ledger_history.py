@@ -12,10 +12,15 @@ import pytest
 
 from schemas.patient_event import Event, LabReport
 from services.ledger.batch import Ledger
+from services.reading.formats import read_file
 from tests.integration.test_ledger_order import course, wipe
 from tests.integration.test_ledger_watching import reasons
 from tests.real import events
 from tests.real.ledgers import ask, held, ledger, one
+from tests.unit.fhir_messages import as_fhir
+from tests.unit.messages import Sent
+from tests.unit.test_csv_tells_the_same import as_csv
+from tests.unit.test_fhir_tells_the_same import _stories
 
 TOLD = "SELECT alert_version, change, reason FROM delivery WHERE channel = 'pager' ORDER BY alert_version"
 
@@ -64,6 +69,33 @@ async def test_history_makes_the_alerts_that_live_makes_whatever_its_batches(dat
         luck.shuffle(items)
     assert found[0]
     assert all(alerts == found[0] for alerts in found)
+
+
+def read(name: str, sent: list[Sent]) -> list[Event]:
+    """The same reports as one standard or the other writes them, all received at one moment."""
+    lines = {"hl7v2": (one.message() for one in sent), "fhir": (as_fhir(one, system="LN") for one in sent),
+             "csv": as_csv(sent)}[name]  # fmt: skip
+    outcomes = list(read_file("\n".join(lines).encode(), name))  # type: ignore[arg-type] # one of them
+    assert all(outcome.refusal is None for outcome in outcomes)
+    source = {"received_at": "2026-11-20T08:00:00Z"}
+    found = [event for outcome in outcomes for event in outcome.events if isinstance(event, LabReport)]
+    return [events.again(event, source=msgspec.structs.replace(event.source, **source)) for event in found]
+
+
+async def test_one_history_by_hl7_fhir_and_csv_is_one_history(database: str, tmp_path: Path) -> None:
+    """Live by one standard, imported from the others: the same alerts under the same ids, and nothing is new."""
+    query = """SELECT alert_id::text, rule, level, severity, condition, opened_at, regraded_at, summary::text FROM alert
+        WHERE condition IN ('active', 'cleared') ORDER BY 1"""
+    sent = [one for one in _stories() if one.reported is not None and one.sent in (None, one.reported)]
+    found = []
+    for name in ("hl7v2", "fhir", "csv"):
+        store = ledger(database, tmp_path)
+        await store.store(events.records(*(read(name, sent) if name == "hl7v2" else old(*read(name, sent)))))
+        await store.close()
+        found.append(ask(database, query))
+        wipe(database)
+    assert found[0]
+    assert found[0] == found[1] == found[2]
 
 
 async def test_a_live_sample_that_goes_on_with_an_old_episode_is_told_once(database: str, feed: Feed) -> None:
