@@ -64,6 +64,11 @@ def _send(running: System, patient: str, calcium: str, *, status: str = "F") -> 
         f"PID|1||{patient}^^^MADEUP^MR||Izmišljena^Žana||19600101|F\rPV1|1|I|H2^^7\r"
         f"OBR|1||{patient}{calcium}|CA|||{taken}\rOBX|1|NM|29265-6^Calcium adjusted^LN||{calcium}|mmol/L|||||{status}\r"
     )
+    _deliver(running, message)
+
+
+def _deliver(running: System, message: str) -> None:
+    """Over MLLP, accepted."""
     host, _, port = running.addresses["mllp"].rpartition(":")
     with MllpClient(host=host, port=int(port)) as client:
         (answer,) = acknowledgements(client.send(message.encode()))
@@ -140,4 +145,40 @@ def test_without_names_nothing_names_anybody(running: System, browser: Browser) 
     source = screen.content()
     for word in ("Izmišljena", "Žana", "BR3", "MADEUP", "relaps", "ponovitev", "M-protein"):
         assert word not in source, word
+    context.close()
+
+
+def test_a_steward_works_at_the_bench_by_keyboard(running: System, browser: Browser) -> None:
+    """From the head to a group, to its result, to a decision, without a mouse and at a phone's width."""
+    person(running.dsn, "made-up-steward", "steward")
+    taken = f"{datetime.now(UTC) - timedelta(minutes=5):%Y%m%d%H%M%S}+0000"
+    _deliver(running, (
+        f"MSH|^~\\&|LIS|MADEUP|HALO|HOSP|{taken}||ORU^R01|bench1|P|2.5.1\r"
+        f"PID|1||BR4^^^MADEUP^MR||Izmišljena^Žana||19600101|F\r"
+        f"OBR|1||BR4bench|CA|||{taken}\rOBX|1|NM|17861-6^Calcium^LN||13.9||||||F\r"
+    ))  # fmt: skip
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    page = context.new_page()
+    page.goto(link(running.dsn, running.addresses["board"], "made-up-steward"))
+    page.get_by_role("link", name="Zadržano").focus()
+    page.keyboard.press("Enter")
+    group = page.get_by_role("link", name="Enota manjka")
+    expect(group).to_be_visible()
+    group.focus()
+    page.keyboard.press("Enter")
+    item = page.get_by_role("link", name="17861-6 13.9")
+    item.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("mark.segment").first).to_contain_text("OBX|1|NM|17861-6^Calcium^LN||13.9|")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.locator("form[action$='/release'] textarea").focus()
+    page.keyboard.type("made up")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".timeline")).to_contain_text("made-up-steward")
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    while "še vedno zadržano" not in page.locator(".timeline").inner_text():
+        assert datetime.now(UTC) < until, "the clock carries a release out within seconds"
+        page.wait_for_timeout(500)
+        page.reload()
     context.close()
