@@ -24,9 +24,14 @@ EVERY = 60.0
 _STALE = timedelta(minutes=2)
 """Since the oldest heartbeat that was committed: results wait."""
 _STUCK: LiteralString = """
-SELECT count(*) FROM delivery WHERE status = 'queued' AND attempts = 0 AND created_at < now() - interval '5 minutes'
+SELECT count(*) FROM delivery AS d WHERE d.status IN ('queued', 'sending') AND (
+    d.next_attempt_at < now() - interval '5 minutes'
+    OR d.created_at < now() - interval '15 minutes' AND NOT EXISTS (
+        SELECT FROM delivery AS o WHERE o.alert_id = d.alert_id AND o.status = 'handed_over'
+            AND o.alert_version >= d.alert_version))
 """
-"""Nobody even tried: the notifier is dead. A channel that fails is another matter, and told."""
+"""Due and nobody takes it up: the notifier is dead. Or an alert that reached nobody on any channel for a quarter of an
+hour; one broken channel of several is told to operations and is no reason to withhold the sign of life."""
 SENT = Gauge("halo_watchdog_last_success_timestamp_seconds", "When the outside watchdog last took a sign of life.")
 
 
@@ -71,4 +76,4 @@ class Watchdog:
         if mark is None or datetime.now(UTC) - mark > _STALE:
             return {"processor": "results wait to be processed"}
         count = int(row[0]) if row else 0
-        return {"notifier": f"{count} messages wait that nobody tried to send"} if count else {}
+        return {"notifier": f"{count} messages wait and reach nobody"} if count else {}

@@ -201,6 +201,13 @@ async def test_the_watchdog_beats_only_while_results_are_processed_and_sent(data
         await ledger.close()
         heartbeat(database, datetime.now(UTC))
         assert await dog.beat(client)
-        ask(database, "UPDATE delivery SET created_at = now() - interval '6 minutes'")
-        assert not await dog.beat(client), "nobody tried to send it"
-    assert beats == ["GET /beat HTTP/1.1\r\n"] * 2
+        ask(database, "UPDATE delivery SET next_attempt_at = now() - interval '6 minutes'")
+        assert not await dog.beat(client), "nobody takes it up"
+        ask(
+            database,
+            "UPDATE delivery SET next_attempt_at = now() + interval '1 minute', created_at = now() - interval '16 minutes'",
+        )
+        assert not await dog.beat(client), "it reaches nobody"
+        ask(database, "UPDATE delivery SET status = 'handed_over' WHERE channel = 'pager'")
+        assert await dog.beat(client), "one channel of two is broken"
+    assert beats == ["GET /beat HTTP/1.1\r\n"] * 3
