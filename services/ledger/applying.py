@@ -11,6 +11,7 @@ import msgspec
 
 from alerts.result import Result
 from alerts.series import Series
+from schemas import realm
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, Identifier, LabReport, PatientMerge
@@ -81,12 +82,6 @@ class Work(msgspec.Struct, kw_only=True):
             if name in others and name not in aliases:
                 self.writes.numbers.link(root, self.others[name], identity.CONFLICT, event.event_id)
         return doubt
-
-    def _placed(self, root: int, located: context.Demographics) -> None:
-        """Where a merged person is, said of a retired record."""
-        new = (self.said.get(root) or self.locked.rows[root].demographics) | located
-        self.said[root] = new
-        self.writes.people[root] = _people_row(root, self._numbers(root), new)
 
     def _placed(self, root: int, located: context.Demographics) -> None:
         """Where a merged person is, said of a retired record."""
@@ -208,6 +203,15 @@ class Work(msgspec.Struct, kw_only=True):
         """By a rule of the site file."""
         record = self.locked.by_sent[event.patient.id]
         if enrolling.take(incoming, event, person, record, self.teller.site, self.writes):
+            person.context = context.build(person.entries, person.demographics, self.zone)
+
+    def enrol_again(self, person: Stored, messages: Iterable[tuple[LabReport | ContextChange, int]]) -> None:
+        """By the rules of another site file, from the messages that are stored, each with its record."""
+        found = [
+            enrolling.take(_again(event), event, person, record, self.teller.site, self.writes)
+            for event, record in messages if not realm.is_test(event.patient.id)
+        ]  # fmt: skip
+        if any(found):
             person.context = context.build(person.entries, person.demographics, self.zone)
 
     def settle(self, person: Stored, cause: Cause) -> None:
@@ -399,8 +403,6 @@ class Work(msgspec.Struct, kw_only=True):
         if new != known:
             self.said[record] = new
             self.writes.people[record] = _people_row(record, self._numbers(record), new)
-        if located and person.root != record:  # pages show the root's row
-            self._placed(person.root, located)
         if located and person.root != record:  # pages show the root's row
             self._placed(person.root, located)
         together = context.newest(person.demographics, new) | located

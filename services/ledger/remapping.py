@@ -85,6 +85,7 @@ class Remapper:
     def __init__(self, site: Site, teller: Teller, journal: Journal, rules: Rules) -> None:
         self._site, self._teller, self._journal, self._rules = site, teller, journal, rules
         self._differences: dict[tuple[str, str], Difference] = {}
+        self._sites: dict[str, Site] = {}
 
     @property
     def site(self) -> Site:
@@ -171,6 +172,8 @@ class Remapper:
         at = now or datetime.now(UTC)
         found, items = await self.look(conn, person, site, before, at)
         await remap_writes.write(conn, work, person, found, items, site)
+        if await self._enrols_otherwise(conn, before, site):
+            work.enrol_again(person, await stored_messages.everything(conn, person.members))
         work.remapped(person, found.series, _cause(found, at), moved=found.moved)
         await conn.execute(_BROUGHT, (site.version, list(person.members)))
         return found
@@ -191,10 +194,21 @@ class Remapper:
         ]
         return rereading.rederive(person.series, messages, site, now), items
 
+    async def _enrols_otherwise(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
+        if not site.file.enrol or site.file.enrolment.watch != "listed":
+            return False
+        old = (await self._old(conn, before)).file
+        return (old.enrol, old.enrolment, old.sender) != (site.file.enrol, site.file.enrolment, site.file.sender)
+
+    async def _old(self, conn: AsyncConnection[Any], version: str) -> Site:
+        if version not in self._sites:
+            self._sites[version] = await site_in_force.read(conn, version)
+        return self._sites[version]
+
     async def _difference(self, conn: AsyncConnection[Any], before: str, site: Site) -> Difference:
         key = (before, site.version)
         if key not in self._differences:
-            self._differences[key] = difference(await site_in_force.read(conn, before), site)
+            self._differences[key] = difference(await self._old(conn, before), site)
         return self._differences[key]
 
     async def flush(self, conn: AsyncConnection[Any], work: Work) -> None:

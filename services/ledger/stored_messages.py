@@ -9,10 +9,17 @@ from psycopg import AsyncConnection
 
 from schemas.codec import decode_event
 from schemas.patient_event import ContextChange, LabReport, PatientMerge
+from services.ledger import identity
 from services.ledger.errors import OutOfStep
 
 _EVENT: LiteralString = "SELECT event, patient_id FROM source_message WHERE event_id = %s AND type = 'lab_report'"
 _ADMINISTRATION: LiteralString = "SELECT event FROM source_message WHERE event_id = %s AND type <> 'lab_report'"
+_ALL: LiteralString = """
+SELECT event, patient_id FROM source_message AS s
+WHERE patient_id = ANY(%s) AND NOT EXISTS (
+    SELECT FROM quarantine AS q WHERE q.event_id = s.event_id AND q.reason = %s AND q.closed_as <> 'released')
+ORDER BY received_at, event_id
+"""
 _REPORTS: LiteralString = """
 SELECT event, patient_id FROM source_message
 WHERE patient_id = ANY(%s) AND type = 'lab_report' ORDER BY received_at, event_id
@@ -23,6 +30,13 @@ async def reports(conn: AsyncConnection[Any], records: Sequence[int]) -> list[tu
     """Every stored report of these records, as it came, with its record."""
     rows = await (await conn.execute(_REPORTS, (list(records),))).fetchall()
     return [(found, record) for event, record in rows if (found := decoded(event)) is not None]
+
+
+async def everything(conn: AsyncConnection[Any], records: Sequence[int]) -> list[tuple[LabReport | ContextChange, int]]:
+    """Stored reports and changes of context of these records, with their record; not those held for whose they are."""
+    rows = await (await conn.execute(_ALL, (list(records), identity.CONFLICT))).fetchall()
+    found = [(decode_event(bytes(event)), record) for event, record in rows]
+    return [(event, record) for event, record in found if isinstance(event, LabReport | ContextChange)]
 
 
 async def administration(conn: AsyncConnection[Any], event_id: str) -> ContextChange | PatientMerge | None:

@@ -13,9 +13,10 @@ from schemas.patient_event import ContextEntry, Event, LabReport
 from services.ledger.opening import open_ledger
 from services.shared.settings import Settings
 from tests.real import events
+from tests.real.board import person
 from tests.real.ledgers import ask, one, stream
 from tests.real.rules import TEST, Hospital
-from tests.real.sites import site_file
+from tests.real.sites import done, site_file
 
 pytestmark = pytest.mark.real
 RULES = """zone = "Europe/Ljubljana"
@@ -104,3 +105,20 @@ def test_without_the_list_nobody_needs_a_rule(database: str, hospital: Hospital,
 def test_event_ids_do_not_depend_on_what_else_the_message_says_of_the_patient() -> None:
     made = sample(1, service="HEM")
     assert made.event_id == event_id(made.source.sender, made.source.sha256, made.patient.id)
+
+
+def test_a_rule_that_is_applied_later_enrols_from_what_is_stored(
+    database: str, hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital.take(sample(1, service="GAS"), sample(2))
+    assert unwatched(database) == ["not_enrolled"] * 2
+    monkeypatch.setenv("HALO_DATABASE", database)
+    monkeypatch.setenv("HALO_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HALO_CHANNELS", str(tmp_path / "channels.toml"))
+    person(database, "novak", "on_call")
+    person(database, "kovac", "steward")
+    more = RULES + '[[enrol]]\nname = "also these"\nservice = "GAS"\n'
+    done("apply", site_file(tmp_path, more, "more.toml"), "--by", "kovac", "--second", "novak", "--yes")
+    assert unwatched(database) == ["", "not_enrolled"]
+    assert ask(database, SAID) == [("also these", "enrolled")]
+    assert one(database, "SELECT count(DISTINCT patient_id) FROM delivery") == 1
