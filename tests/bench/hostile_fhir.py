@@ -37,7 +37,8 @@ class Toll:
     answers: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     resident: list[int] = field(default_factory=list)
-    slowest: float = 0.0
+    slowest: dict[str, float] = field(default_factory=dict)
+    """Seconds, by kind of mutant."""
 
     @property
     def growth(self) -> float:
@@ -89,8 +90,7 @@ class Siege:
             wrong = status.startswith("500") or "trace" in status or (mutant.answered and not status[:1].isdigit())
             if wrong and len(self.toll.faults) < 20:
                 self.toll.faults.append(f"{mutant.name}: {status}: {mutant.request[-300:]!r}")
-            if len(mutant.request) < 100_000:
-                self.toll.slowest = max(self.toll.slowest, seconds)
+            self.toll.slowest[mutant.name] = max(self.toll.slowest.get(mutant.name, 0.0), seconds)
 
 
 def _exchange(connection: socket.socket, mutant: Mutant) -> tuple[str, bool]:
@@ -158,7 +158,10 @@ def main() -> None:
 def _say(toll: Toll, seconds: float) -> None:
     third = max(1, len(toll.resident) // 3)
     print(f"{toll.sent.total()} mutants in {seconds:.0f} s: {dict(sorted(toll.sent.items()))}")
-    print(f"answers: {dict(sorted(toll.answers.items()))}; slowest light one {toll.slowest:.2f} s")
+    print(f"answers: {dict(sorted(toll.answers.items()))}")
+    print("slowest: " + ", ".join(f"{name} {found:.1f} s" for name, found in sorted(toll.slowest.items())))
+    steps = [f"{toll.resident[at * len(toll.resident) // 10] / 1024:.0f}" for at in range(10)]
+    print(f"resident on the way: {' '.join(steps)} MiB")
     print(
         f"resident: first third {median(toll.resident[:third]) / 1024:.0f} MiB, last third "
         f"{median(toll.resident[-third:]) / 1024:.0f} MiB ({toll.growth:.2f}), highest {max(toll.resident) / 1024:.0f} MiB"

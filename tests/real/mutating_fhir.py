@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -59,10 +60,10 @@ def resource(random: Random, number: int = 0) -> dict[str, Any]:
         "resourceType": "Observation", "id": f"o{number or random.randrange(10**6)}", "status": random.choice(_STATUSES),
         "code": {"coding": [{"system": "http://loinc.org", "code": random.choice(_CODES)}]}, "subject": patient,
         "effectiveDateTime": random.choice(("2026-03-01T07:15:00+01:00", "2026-03-01", "2026", "")),
-        **random.choice(_VALUES),
+        **deepcopy(random.choice(_VALUES)),
     }  # fmt: skip
     if random.random() < 0.2:
-        made["component"] = [{"code": {"text": "part"}, **random.choice(_VALUES)} for _ in range(3)]
+        made["component"] = [{"code": {"text": "part"}, **deepcopy(random.choice(_VALUES))} for _ in range(3)]
     if random.random() < 0.2:
         made["contained"] = [{"resourceType": "Specimen", "id": "a"}, {"resourceType": "Observation", "id": "b"}]
         made["specimen"], made["hasMember"] = {"reference": "#a"}, [{"reference": "#b"}]
@@ -125,7 +126,7 @@ def _tear(random: Random, here: Any) -> None:
             if random.random() < 0.3 and isinstance(here, dict):
                 del here[key]
             else:
-                here[key] = random.choice(_JUNK)
+                here[key] = deepcopy(random.choice(_JUNK))
             return
         here = here[key]
 
