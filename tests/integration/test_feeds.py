@@ -121,10 +121,11 @@ async def test_going_live_pages_what_is_critical_and_fresh_and_lists_the_rest_on
     done = await feed.turn("live")
     assert (done.listed, done.paged) == (3, 1), "CRITICAL of two days ago is listed, not paged"
     assert queued(database) == [("K_HIGH", "CRITICAL", "now_live")]
-    ((kind, audience, detail, slovene, link),) = ask(
-        database, "SELECT kind, audience, detail, detail_sl, link FROM operations_alert WHERE kind = 'feed_live'"
+    ((audience, severity, detail, slovene, link),) = ask(
+        database, "SELECT audience, severity, detail, detail_sl, link FROM operations_alert WHERE kind = 'feed_live'"
     )
-    assert (kind, audience, link) == ("feed_live", "clinical", "/alerts?state=unacknowledged")
+    assert (audience, link) == ("clinical", "/alerts?state=unacknowledged")
+    assert severity == "MEDIUM", "the list does not ring"
     assert "2 CRITICAL, 1 HIGH" in detail
     assert detail.count("HYPERKALAEMIA") + detail.count("K_HIGH") >= 3
     assert "v živo" in slovene
