@@ -14,7 +14,7 @@ from alerts.series import Series
 from schemas import realm
 from schemas.codec import encode_event
 from schemas.identity import stable_id
-from schemas.patient_event import ContextChange, Identifier, LabReport, PatientMerge
+from schemas.patient_event import ContextChange, Identifier, LabReport, Patient, PatientMerge
 from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
@@ -71,17 +71,21 @@ class Work(msgspec.Struct, kw_only=True):
         """Whether it is about whom it names; `services.ledger.identity`. The test realm knows nobody else."""
         if incoming.test:
             return ""
-        record = self.locked.by_sent[event.patient.id]
+        record, root = self.locked.by_sent[event.patient.id], self.locked.root(event.patient.id)
         known = self.said.get(record) or self.locked.rows[record].demographics
-        aliases = {identity.name_of(one) for one in self._numbers(record)}
-        root = self.locked.root(event.patient.id)
-        is_known = self.locked.rows[record].as_of is not None or event.patient.id in self.others
-        others = {name for name, other in self.others.items() if other != root} if is_known else set()
-        doubt = identity.conflict(event.patient, known, aliases, others)
-        for name in identity.numbers(event.patient) if doubt else ():
-            if name in others and name not in aliases:
-                self.writes.numbers.link(root, self.others[name], identity.CONFLICT, event.event_id)
+        strangers = self._strangers(event.patient, record, root)
+        doubt = identity.conflict(event.patient, known, strangers)
+        for name in strangers:
+            self.writes.numbers.link(root, self.others[name], identity.CONFLICT, event.event_id)
         return doubt
+
+    def _strangers(self, patient: Patient, record: int, root: int) -> list[str]:
+        """Numbers of other known patients that never stood beside this known one's."""
+        named = [name for name in identity.numbers(patient) if self.others.get(name, root) != root]
+        if not named or (self.locked.rows[record].as_of is None and patient.id not in self.others):
+            return []
+        aliases = {identity.name_of(one) for one in self._numbers(record)}
+        return [name for name in named if name not in aliases]
 
     def _placed(self, root: int, located: context.Demographics) -> None:
         """Where a merged person is, said of a retired record."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 
 from schemas.patient_event import Identifier, Patient
 from services.ledger.context import Demographics
@@ -21,13 +21,11 @@ _YEAR = len("2026")
 _STROKES = str.maketrans("đłøß", "dlos")
 
 
-def conflict(patient: Patient, known: Demographics, aliases: Collection[str], others: Collection[str]) -> str:
+def conflict(patient: Patient, known: Demographics, strangers: Sequence[str]) -> str:
     """Why the message is held, in words without the patient's data; empty when it is not.
 
-    `known` is what was said of the record so far, `aliases` its numbers (`authority|value`), `others` the numbers by
-    which other patients are known.
+    `known` is what was said of the record so far, `strangers` its new numbers by which other patients are known.
     """
-    strangers = [name for name in numbers(patient) if name in others and name not in aliases]
     if strangers:
         return f"names another known patient too ({', '.join(name.partition('|')[0] for name in strangers)}|...)"
     wrong = contradictions(known, patient)
@@ -47,13 +45,15 @@ def name_of(identifier: Identifier) -> str:
 
 def contradictions(known: Demographics, patient: Patient) -> list[str]:
     """Which of the three are known on both sides and differ."""
-    said: Mapping[str, tuple[str, ...]] = {name: value.value for name, value in known.items()}
-    checks = {
-        "family name": _names_differ(said.get("name", ("",))[0], patient.family),
-        "birth date": _dates_differ(said.get("birth_date", ("",))[0], patient.birth_date),
-        "sex": _sexes_differ(said.get("sex", ("",))[0], patient.sex),
-    }
-    return [name for name, differs in checks.items() if differs]
+    checks = (
+        ("family name", "name", patient.family, _names_differ),
+        ("birth date", "birth_date", patient.birth_date, _dates_differ),
+        ("sex", "sex", patient.sex, _sexes_differ),
+    )
+    return [
+        words for words, name, said, differ in checks
+        if said and name in known and known[name].value[0] != said and differ(known[name].value[0], said)
+    ]  # fmt: skip
 
 
 def _names_differ(one: str, other: str) -> bool:

@@ -112,14 +112,13 @@ class Memory:
 
     def _doubt(self, record: _Record, event: PatientEvent) -> str:
         """As `services.ledger.applying` asks it, of what came before in the order of the files."""
-        others: set[str] = set()
-        if record.as_of is not None:
-            known = {name for name in identity.numbers(event.patient) if self._is_known(name)}
-            roots = derive(self._merges)[0] if known else {}
-            own = self._root(event.patient.id, roots)
-            others = {name for name in known if self._root(name, roots) != own}
         aliases = {identity.name_of(one) for one in record.numbers}
-        return identity.conflict(event.patient, record.said, aliases, others)
+        named = [name for name in identity.numbers(event.patient) if name not in aliases and self._is_known(name)]
+        strangers: list[str] = []
+        if named and record.as_of is not None:
+            roots = derive(self._merges)[0]
+            strangers = [name for name in named if self._root(name, roots) != self._root(event.patient.id, roots)]
+        return identity.conflict(event.patient, record.said, strangers)
 
     def _is_known(self, name: str) -> bool:
         found = self._records.get(name)
