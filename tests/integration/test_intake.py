@@ -287,6 +287,26 @@ async def test_a_sender_may_be_answered_instead_when_kafka_is_away(monkeypatch: 
         assert (answer.code, answer.text) == (code, "cannot be stored at the moment; send it again")
 
 
+async def test_each_sender_is_answered_in_its_own_way_when_kafka_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site = tmp_path / "site.toml"
+    entry = '[[sender]]\nname = "{0}"\napplication = "{0}"\nfacility = "LAB"\n{1}\n'
+    ways = {
+        "PLAIN": "",
+        "ONE": 'on_unavailable = "AE"',
+        "TWO": 'on_unavailable = "AR"',
+        "SHUT": 'on_unavailable = "close"',
+    }
+    site.write_text("".join(entry.format(name, way) for name, way in ways.items()))
+    chosen = {"mllp_hold_seconds": 0.3, "mllp_on_unavailable": "AE", "site": site}
+    async with intake("127.0.0.1:1", monkeypatch, **chosen) as started:
+        codes = {name: (await started.send(report().replace(b"LIS", name.encode())))[0].code for name in list(ways)[:3]}
+        assert codes == {"PLAIN": "AE", "ONE": "AE", "TWO": "AR"}
+        with pytest.raises(NoAnswer):
+            await started.send(report().replace(b"LIS", b"SHUT"))
+
+
 async def test_readiness_tells_the_truth_about_kafka(kafka_bootstrap: str, topics: Topics) -> None:
     for bootstrap, ready in (("127.0.0.1:1", False), (topics.bootstrap, True)):
         producer = EventProducer(bootstrap, budget=1 << 20)

@@ -41,6 +41,10 @@ may_merge = true
 name = "strict"
 application = "STRICT"
 unused_type = "AR"
+[[sender]]
+name = "quiet"
+application = "QUIET"
+honour_ne = true
 """
 BODY = "PID|1||7^^^HOSP\rOBR|1||F1|BIO|||20260301\rOBX|1|NM|1^x^L||1|g/L|||||F\r"
 MERGE = "EVN|A40|20260301\rPID|1||7^^^HOSP\rMRG|8^^^HOSP\r"
@@ -95,6 +99,17 @@ def test_each_message_is_taken_or_refused_by_who_sent_it_and_all_of_it_is_record
     assert listed.metric("halo_mllp_messages_total", feed="unlisted", answer="AR") >= 2
     assert listed.metric("halo_mllp_ack_seconds_count", feed="administration") >= 1
     assert "NOBODY" not in listed.probe("/metrics")[1], "a label is never what a stranger sends"
+
+
+def test_silence_is_kept_for_whom_it_is_agreed(listed: Running) -> None:
+    unwanted = "P|2.5.1|||NE|NE\r"
+    with MllpClient(port=listed.port) as client:
+        connection = client._connection()
+        connection.sendall(framed(message("QUIET", id="Q1").replace(b"P|2.5.1\r", unwanted.encode())))
+        assert acknowledgements(client.send(message("QUIET", id="Q2")))[0].control_id == "Q2", "no answer to the first"
+        spoken = client.send(message("ADT", id="Q3").replace(b"P|2.5.1\r", unwanted.encode()))
+        assert acknowledgements(spoken)[0].control_id == "Q3"
+    assert listed.metric("halo_mllp_messages_total", feed="quiet", answer="silent") == 1
 
 
 def test_the_answer_names_the_field(listed: Running) -> None:
