@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from services.cli.importing.running import Import, run
 from services.cli.importing.showing import progress, refused_lines, summary
 from services.cli.running import DATA_DIR, settings_of
 from services.cli.saying import Sayer
+from services.ledger import site_in_force
 from services.ledger.opening import load_site
 from services.ledger.record import StreamName
 from services.mapping.site_file import SiteInvalid
@@ -66,9 +68,9 @@ def command(  # noqa: PLR0913 - one an option
         click.echo(f"halo import: {_LIVE}", err=True)
     collecting.seldom()
     sayer, settings = Sayer(), settings_of(data_dir)
+    options = Options(purpose=purpose, now=_now, sender=sender, authority=authority, laboratory=laboratory,
+                      encoding=_codec(encoding))  # fmt: skip
     try:
-        options = Options(site=load_site(settings.site), purpose=purpose, now=_now, sender=sender,
-                          authority=authority, laboratory=laboratory, encoding=_codec(encoding))  # fmt: skip
         one = asyncio.run(_import(settings, paths, form, options, sayer))
     except (SiteInvalid, UnreadableFile, OSError) as error:
         raise click.ClickException(f"{error}. What was sent before is stored; run it again") from error
@@ -107,6 +109,7 @@ async def _import(
         await database.connect(settings.database, "import", autocommit=True) as conn,
         Line(settings.kafka) as line,
     ):
+        options = replace(options, site=await site_in_force.known(conn, load_site(settings.site)))
         one = Import(conn, line, stream, sayer.say)
         with progress(sum(path.stat().st_size for path in paths), sayer) as told:
             await run(_pieces(paths, form, options), one, told)

@@ -22,7 +22,7 @@ from services.reading.outcome import DATA_TYPE_ERROR, Outcome, Refusal
 from services.reading.refusing import RAW_LIMIT
 
 SENDER = "csv"
-MOST_RESULTS = 250
+MOST_RESULTS = 500
 """Of one record; a report is never cut, so a larger one makes a larger record."""
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import structs
 
 from schemas.patient_event import ContextChange, Event, Heartbeat, LabReport, PatientMerge, Purpose, Refused
-from services.mapping.site import Site
+from services.mapping.site import DEFAULT_SITE, Site
 from services.mapping.times import read_time
 from services.reading.outcome import Outcome, Refusal
 
@@ -34,12 +34,13 @@ class Piece:
 class Options:
     """How files are read."""
 
-    site: Site
     purpose: Purpose
     now: Callable[[], str]
     """The time at which something is taken in, UTC with "Z"."""
     sender: str = ""
     """Who sent what a CSV or FHIR file says; empty: `csv` and `fhir`."""
+    site: Site = DEFAULT_SITE
+    """The one in force."""
     authority: str = ""
     laboratory: str = ""
     encoding: str = ""
