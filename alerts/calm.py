@@ -11,14 +11,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from alerts.condition import Node
+from alerts.condition import NO_LIMIT_MET
 from alerts.logic import FALSE, TRUE, Interval, Truth, compares
 from alerts.rule import Judgement
 from alerts.thresholds import Pack
 
 _UPWARD = (">", ">=")
-NO_LIMIT_MET = Node(kind="any", name="no_limit_met", truth=FALSE)
-"""Stands for the tree that was not built."""
 
 
 def number(known: Interval | None) -> Decimal | None:

@@ -45,6 +45,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     children: tuple[Node, ...] = ()
 
 
+NO_LIMIT_MET = Node(kind="any", name="no_limit_met", truth=FALSE)
+"""Stands for a tree that was not built (`alerts.calm`)."""
+
+
 def compare(quantity: Quantity, limit: Limit, threshold: Decimal | None = None) -> Node:
     """`quantity` against the pack's limit, with its operator; `threshold` where it is relative to another number."""
     bound = limit.value if threshold is None else threshold

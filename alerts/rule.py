@@ -92,10 +92,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def at_samples(
-    triggers: Iterable[str], judge_at: Callable[[View, datetime], Judgement | None], *, ahead: timedelta = AHEAD
+    triggers: Iterable[str],
+    judge_at: Callable[[View, datetime], Judgement | None],
+    *,
+    ahead: timedelta = AHEAD,
+    calm: timedelta | None = None,
 ) -> Walk:
     """A rule that looks at one collection time after the other: every time at which any trigger has a value.
 
-    `judge_at` may read anything before the sample, and what was taken up to `ahead` after it.
+    `judge_at` may read anything before the sample, and what was taken up to `ahead` after it; `calm` as of a `Walk`.
     """
-    return Walk(triggers, lambda view, at, _: (None, judge_at(view, at)), ahead=ahead)
+    return Walk(triggers, lambda view, at, _: (None, judge_at(view, at)), ahead=ahead, calm=calm)

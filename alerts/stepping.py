@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from alerts.condition import NO_LIMIT_MET
+
 if TYPE_CHECKING:
     from alerts.rule import Judgement, Rule, View
     from alerts.series import Point
@@ -70,6 +72,14 @@ def up_to(items: Sequence[Any], since: datetime | None, key: Callable[[Any], dat
     return 0 if since is None else bisect_left(items, since, key=key)
 
 
+class Late(msgspec.Struct, frozen=True):
+    """Analytes that may be looked for long after a sample, and no others."""
+
+    analytes: tuple[str, ...]
+    soon: Callable[[View, datetime], datetime]
+    """`until` for as long as their values are as they were."""
+
+
 class Walk:
     """A judge that is a fold over collection times; calling it walks from the start.
 
@@ -85,12 +95,12 @@ class Walk:
         until: Callable[[View, datetime], datetime] | None = None,
         *,
         ahead: timedelta = AHEAD,
-        late: tuple[str, ...] = (),
-        soon: Callable[[View, datetime], datetime] | None = None,
+        calm: timedelta | None = None,
+        late: Late | None = None,
     ) -> None:
-        """`soon` is `until` for as long as the values of the `late` analytes are as they were."""
+        """`calm` is `ahead` where the sample was told at a glance (`alerts.calm`)."""
         self._triggers, self._step, self._start, self._until = tuple(triggers), step, start, until
-        self._ahead, self._late, self._soon = ahead, late, soon
+        self._ahead, self._calm, self._late = ahead, ahead if calm is None else calm, late
 
     def __call__(self, view: View) -> list[Judgement]:
         """All judgements of the patient in collection order."""
@@ -105,16 +115,18 @@ class Walk:
             if to is not None and at > to:
                 break
             state, judgement = self._step(view, at, state)
-            own = max(at + self._ahead, self._until(view, at)) if self._until else at + self._ahead
+            calm = judgement is not None and judgement.node is NO_LIMIT_MET
+            own = at + (self._calm if calm else self._ahead)
+            own = max(own, self._until(view, at)) if self._until else own
             until = own if until is None or own > until else until
-            if self._soon is not None:
-                soon = max(at + self._ahead, self._soon(view, at), *([soon] if soon else []))
+            if self._late is not None:
+                soon = max(at + self._ahead, self._late.soon(view, at), *([soon] if soon else []))
             steps.append(Step(at, state, judgement, until, soon))
         return steps
 
     def late(self, view: View) -> tuple[Sequence[Point], ...]:
         """The values that may be looked for long after a sample."""
-        return tuple(view.series.points(name) for name in self._late)
+        return tuple(view.series.points(name) for name in self._late.analytes) if self._late else ()
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):

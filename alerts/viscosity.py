@@ -27,6 +27,7 @@ ANALYTES = ("visc", *IMMUNOGLOBULINS, "mspike", "tp")
 
 
 _LIMITS = {name: tuple(f"hv.{level}_{name}" for level in ("check", "high")) for name in (*IMMUNOGLOBULINS, "tp")}
+_LIMITS["visc"] = tuple(f"hv.{level}_viscosity" for level in ("check", "high", "critical"))
 _LIMITS["mspike"] = tuple(key for name in IMMUNOGLOBULINS for key in _LIMITS[name])
 
 
@@ -58,18 +59,29 @@ def draw(view: View, at: datetime) -> Draw:
 
 
 def calm_slot(view: View, at: datetime) -> str | None:
-    """The slot of a draw without viscosity that is certainly below every limit of every level; None: look closer.
+    """The slot of a draw that is certainly below every limit of every level; None: look closer.
 
-    M is held against the limits of every isotype, and a better value of the draw closes the gap of total protein.
+    M is held against the limits of every isotype. The gap of total protein is closed by a better value of the draw, or
+    is seen to be small with the albumin of the very draw: nothing that is taken later makes it another one.
     """
     points = {name: point for name in ANALYTES if (point := view.series.at(name, at)) is not None}
-    if not points or "visc" in points or all(p.preliminary for name, p in points.items() if name != "tp"):
+    if not points or ("tp" in points and not _no_gap(view, points)):
         return None
     for name, point in points.items():
         exact = number(point.interval)
         if exact is None or not below(view.pack, exact, _LIMITS[name]):
             return None
     return next(iter(points.values())).result.slot
+
+
+def _no_gap(view: View, points: dict[str, Point]) -> bool:
+    if any(name not in ("tp", "visc") and not point.preliminary for name, point in points.items()):
+        return True
+    total, albumin = points["tp"], view.series.at("alb", points["tp"].at)
+    if albumin is None or albumin.preliminary or total.result.specimen not in ("", albumin.result.specimen):
+        return False
+    high, low = number(total.interval), number(albumin.interval)
+    return high is not None and low is not None and below(view.pack, high - low, ("hv.check_gap",))
 
 
 def limbs(view: View, drawn: Draw, level: Level) -> dict[str, Node]:

@@ -167,6 +167,6 @@ RULE = Rule(
     name="CA_HIGH",
     family="hypercalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb", "creat", "tp", "mspike"}),
-    judge=Walk(("ca", "ca_adj", "ica"), _step, Suppression(), ahead=2 * BESIDE),
+    judge=Walk(("ca", "ca_adj", "ica"), _step, Suppression(), ahead=2 * BESIDE, calm=BESIDE),
     delivery="now",
 )

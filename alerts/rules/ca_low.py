@@ -64,6 +64,6 @@ RULE = Rule(
     name="CA_LOW",
     family="hypocalcaemia",
     inputs=frozenset({"ca", "ca_adj", "ica", "alb"}),
-    judge=at_samples(("ca", "ca_adj", "ica"), _judge, ahead=2 * BESIDE),
+    judge=at_samples(("ca", "ca_adj", "ica"), _judge, ahead=2 * BESIDE, calm=BESIDE),
     delivery="now",
 )

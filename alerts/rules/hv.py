@@ -19,9 +19,10 @@ from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth, any_true
 from alerts.rule import Judgement, Rule, View
 from alerts.rules import hb_acute, hb_drop, hb_halo, hb_imwg
 from alerts.samples import hours, in_force, quantity, shown, since
+from alerts.series import Point
 from alerts.severity import Severity
 from alerts.standing import Watch, any_open, watches
-from alerts.stepping import BESIDE, Walk
+from alerts.stepping import BESIDE, NOTHING_AHEAD, Walk
 from alerts.viscosity import ANALYTES, Draw, calm_slot, draw, limbs
 
 SEVERITY = {"HV_CHECK": Severity.MEDIUM, "HV_HIGH": Severity.HIGH, "HV_CRITICAL": Severity.CRITICAL}
@@ -42,7 +43,7 @@ def _step(view: View, at: datetime, anaemia: tuple[Watch, ...]) -> tuple[tuple[W
     """A collection time of any analyte of the rule; anaemia is watched up to the last draw that met it."""
     calm = calm_slot(view, at)
     if calm is not None:
-        return anaemia, not_met(at, calm, INDETERMINATE)
+        return anaemia, not_met(at, calm, _clears(view, view.series.at("visc", at)))
     judgement = _judge(view, draw(view, at), _following(view, at))
     if judgement.truth is not TRUE:
         return anaemia, judgement
@@ -77,7 +78,7 @@ def _judge(view: View, drawn: Draw, after: datetime | None) -> Judgement:
         node=any_of(*(level.node for level in levels[levels.index(reached) :])) if reached else shown_level.node,
         level=reached.name if reached else "",
         severity=SEVERITY[reached.name] if reached else None,
-        clears=_clears(view, drawn),
+        clears=_clears(view, drawn.points.get("visc")),
         analyte=point.result.analyte,
         value=shown(point),
         unit=point.result.unit,
@@ -137,13 +138,13 @@ def _headline(drawn: Draw, triggers: Sequence[str]) -> str:
     return next(iter([*measured, *by_isotype, *drawn.points]))
 
 
-def _clears(view: View, drawn: Draw) -> Truth:
+def _clears(view: View, viscosity: Point | None) -> Truth:
     """Viscosity below 3.0 once; up to 72 h after plasma exchange a fall does not count (alert behaviour 2.2)."""
-    if "visc" not in drawn.points:
+    if viscosity is None:
         return INDETERMINATE
     limit = view.pack.limit("hv.clear_viscosity")
-    low = drawn.points["visc"].interval.test(limit.operator, limit.value)
-    return INDETERMINATE if low is TRUE and _exchanged(view, drawn.at) else low
+    low = viscosity.interval.test(limit.operator, limit.value)
+    return INDETERMINATE if low is TRUE and _exchanged(view, viscosity.at) else low
 
 
 def _exchanged(view: View, at: datetime) -> bool:
@@ -177,6 +178,6 @@ RULE = Rule(
     name="HV",
     family="hyperviscosity",
     inputs=frozenset({*ANALYTES, "alb", "plt", "sife", "hb"}),
-    judge=Walk(ANALYTES, _step, watches(_ANAEMIA), _until, ahead=BESIDE),
+    judge=Walk(ANALYTES, _step, watches(_ANAEMIA), _until, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )

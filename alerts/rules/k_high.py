@@ -18,7 +18,7 @@ from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import BESIDE
+from alerts.stepping import BESIDE, NOTHING_AHEAD
 
 SEVERITY = {"critical": Severity.CRITICAL, "high": Severity.HIGH, "medium": Severity.MEDIUM}
 LIMITS = tuple(f"k_high.{key}" for key in SEVERITY)
@@ -96,6 +96,6 @@ RULE = Rule(
     name="K_HIGH",
     family="potassium",
     inputs=frozenset({"k", "hi", "creat"}),
-    judge=at_samples(("k",), _judge, ahead=BESIDE),
+    judge=at_samples(("k",), _judge, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )

@@ -16,7 +16,7 @@ from alerts.rules import k_high
 from alerts.samples import shown
 from alerts.severity import Severity
 from alerts.specimen_notes import HAEMOLYSED
-from alerts.stepping import BESIDE
+from alerts.stepping import BESIDE, NOTHING_AHEAD
 
 LOWER = {Severity.CRITICAL: Severity.HIGH, Severity.HIGH: Severity.MEDIUM, Severity.MEDIUM: Severity.LOW}
 
@@ -55,6 +55,6 @@ RULE = Rule(
     name="K_REPEAT",
     family="potassium",
     inputs=frozenset({"k", "hi", "creat"}),
-    judge=at_samples(("k",), _judge, ahead=BESIDE),
+    judge=at_samples(("k",), _judge, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )

@@ -19,7 +19,7 @@ from alerts.potassium import usable
 from alerts.rule import Judgement, Rule, View, at_samples
 from alerts.samples import hours, shown
 from alerts.severity import Severity
-from alerts.stepping import BESIDE
+from alerts.stepping import BESIDE, NOTHING_AHEAD
 
 STAGES = {1: Severity.MEDIUM, 2: Severity.HIGH, 3: Severity.CRITICAL}
 
@@ -101,6 +101,6 @@ RULE = Rule(
     name="REN_AKI",
     family="renal_failure",
     inputs=frozenset({"creat", "k", "hi", "ca", "ca_adj", "alb"}),
-    judge=at_samples(("creat",), _judge, ahead=BESIDE),
+    judge=at_samples(("creat",), _judge, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )

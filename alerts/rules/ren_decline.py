@@ -20,7 +20,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import BESIDE, Walk
+from alerts.stepping import BESIDE, NOTHING_AHEAD, Walk
 from alerts.thresholds import Pack
 
 _NIL = Decimal(0)
@@ -74,8 +74,8 @@ def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | 
 
 
 def _calm(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> bool:
-    """Above both shares of the highest eGFR of the year before, which no median lies above."""
-    now, highest = number(estimate.interval), _NIL
+    """A creatinine above both shares of the highest eGFR of the year before, which no median lies above."""
+    now, highest = number(estimate.interval) if point.result.analyte == "creat" else None, _NIL
     start = point.at - hours(view.pack, "ren_decline.median_hours")
     while now is not None and newest is not None and newest.point.at >= start:
         then = number(newest.quantity.interval)
@@ -188,6 +188,6 @@ RULE = Rule(
     name="REN_DECLINE",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr"}),
-    judge=Walk(("creat", "egfr"), _step, _Known(), ahead=BESIDE),
+    judge=Walk(("creat", "egfr"), _step, _Known(), ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="working_hours",
 )

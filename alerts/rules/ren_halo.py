@@ -19,7 +19,7 @@ from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
 from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import BESIDE, Walk
+from alerts.stepping import BESIDE, NOTHING_AHEAD, Walk
 from alerts.thresholds import Pack
 
 
@@ -123,6 +123,6 @@ RULE = Rule(
     name="REN_HALO",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "ca", "ca_adj"}),
-    judge=Walk(("creat", "egfr"), _step, ahead=BESIDE),
+    judge=Walk(("creat", "egfr"), _step, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )

@@ -24,7 +24,7 @@ from alerts.samples import hours, in_force, quantity, shown
 from alerts.series import Point
 from alerts.severity import Severity
 from alerts.standing import Watch, over, watches
-from alerts.stepping import AHEAD, BESIDE, Walk
+from alerts.stepping import AHEAD, BESIDE, Late, Walk
 
 ANALYTES = ("creat", "egfr", "flck", "flcl")
 _CHAINS = {"kappa": "flck", "lambda": "flcl"}
@@ -168,6 +168,6 @@ RULE = Rule(
     name="REN_LCCN",
     family="renal_failure",
     inputs=frozenset({"creat", "egfr", "k", "hi", "flck", "flcl", "sife"}),
-    judge=Walk(ANALYTES, _step, (), _until, ahead=BESIDE, late=(*_CHAINS.values(), "sife"), soon=_soon),
+    judge=Walk(ANALYTES, _step, (), _until, ahead=BESIDE, late=Late((*_CHAINS.values(), "sife"), _soon)),
     delivery="now",
 )

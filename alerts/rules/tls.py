@@ -287,6 +287,6 @@ RULE = Rule(
     name="TLS",
     family="tumour_lysis",
     inputs=frozenset({*ANALYTES, "alb", "hi"}),
-    judge=Walk(ANALYTES, _step, _Known(), ahead=2 * BESIDE),
+    judge=Walk(ANALYTES, _step, _Known(), ahead=2 * BESIDE, calm=BESIDE),
     delivery="now",
 )

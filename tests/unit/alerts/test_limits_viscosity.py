@@ -153,5 +153,5 @@ def tree(*results: list[Result]) -> list[tuple[str, ...]]:
 def test_what_total_protein_cannot_say_stands_in_the_tree() -> None:
     assert ("FALSE", "total_protein_too_low_for_the_gap", "", "1") in tree(points("tp", "0:74.9"))
     assert ("INDETERMINATE", "tp_minus_albumin", "g/L", "1") in tree(points("tp", "0:75"))
-    assert ("FALSE", "tp_minus_albumin", "g/L", "2") in tree(points("tp", "0:75"), points("alb", "0:40"))
+    assert ("FALSE", "tp_minus_albumin", "g/L", "2") in tree(points("tp", "0:75"), points("alb", "1:40"))
     assert ("FALSE", "immunoglobulin_or_m_known", "", "1") in tree(points("tp", "0:112"), points("igg", "-24:9"))
