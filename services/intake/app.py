@@ -62,7 +62,7 @@ async def run(settings: IntakeSettings, stopping: asyncio.Event, fhir_settings: 
     producer = EventProducer(settings.kafka, budget=settings.mllp_buffer_bytes)
     server = MllpServer(settings, Taker(settings, producer, now, lambda: site.current))
     tls = TlsWatch(settings, server.renew, tell)
-    fhir = make_server(fhir_settings or FhirSettings(fhir_port=None), producer, now, lambda: site.current)
+    fhir = make_server(fhir_settings or FhirSettings(fhir_port=None), producer, now, lambda: site.current, tell)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, site.read_again)
     probes = Probes(settings.metrics_bind, settings.metrics_port, pulse.stuck, producer.problems)
     with probes:

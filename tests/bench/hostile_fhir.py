@@ -53,7 +53,6 @@ class Siege:
     def __init__(self, found: Endpoint, mutants: Iterator[Mutant]) -> None:
         self.toll = Toll()
         self._found, self._mutants, self._lock = found, mutants, Lock()
-        self._port = int(found.url.rsplit(":", 1)[1].split("/")[0])
 
     def lay(self, connections: int) -> Toll:
         """Until all are sent."""
@@ -74,7 +73,7 @@ class Siege:
         while (mutant := self._next()) is not None:
             begun = time.monotonic()
             try:
-                connection = connection or socket.create_connection(("127.0.0.1", self._port), WAIT_SECONDS)
+                connection = connection or socket.create_connection(("127.0.0.1", self._found.port), WAIT_SECONDS)
                 status, closing = _exchange(connection, mutant)
             except OSError as error:
                 status, closing = f"none ({type(error).__name__})", True
@@ -82,6 +81,8 @@ class Siege:
             if closing and connection is not None:
                 connection.close()
                 connection = None
+        if connection is not None:
+            connection.close()
 
     def _note(self, mutant: Mutant, status: str, seconds: float) -> None:
         with self._lock:
@@ -104,15 +105,15 @@ def _exchange(connection: socket.socket, mutant: Mutant) -> tuple[str, bool]:
 
 
 def _read(connection: socket.socket) -> str:
-    stream = connection.makefile("rb")
-    first = stream.readline()
-    if not first:
-        return "closed"
-    headers = {}
-    while (line := stream.readline()) not in (b"\r\n", b""):
-        name, _, value = line.partition(b":")
-        headers[name.strip().lower()] = value.strip()
-    body = stream.read(int(headers.get(b"content-length", b"0")))
+    with connection.makefile("rb") as stream:
+        first = stream.readline()
+        if not first:
+            return "closed"
+        headers = {}
+        while (line := stream.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            headers[name.strip().lower()] = value.strip()
+        body = stream.read(int(headers.get(b"content-length", b"0")))
     if b"Traceback" in body or b'File "' in body:
         return "trace in the answer"
     if body[:1] == b"{":

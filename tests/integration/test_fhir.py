@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,8 +17,10 @@ from kafka import KafkaConsumer, TopicPartition
 from schemas.codec import decode_event
 from schemas.patient_event import ContextChange, Event, LabReport, Refused
 from services.cli import token as token_command
+from tests.bench.hostile_fhir import besiege
 from tests.conftest import PARTITIONS
 from tests.real import servers
+from tests.real.certificates import Authority
 from tests.real.fhir import SECRET, Endpoint, endpoint, give_token
 from tests.unit.reading.fhir.made_up import MRN, bundle, observation, patient, subject, without
 
@@ -38,7 +39,13 @@ def running(kafka_bootstrap: str, database: str) -> Iterator[Endpoint]:
     servers.forget_groups(kafka_bootstrap)
     servers.fresh_topics(kafka_bootstrap, PARTITIONS)
     with endpoint(
-        kafka_bootstrap, database, fhir_max_body_bytes=300_000, fhir_body_seconds=2, fhir_tokens_seconds=2
+        kafka_bootstrap,
+        database,
+        fhir_max_body_bytes=300_000,
+        fhir_body_seconds=2,
+        fhir_tokens_seconds=2,
+        fhir_header_seconds=2,
+        fhir_rate=10_000,
     ) as found:
         yield found
 
@@ -169,9 +176,8 @@ def test_the_statement_of_what_is_taken_needs_no_token(running: Endpoint) -> Non
 
 
 def test_a_slow_sender_keeps_nobody_waiting_and_loses_its_place(running: Endpoint, topic: Topic) -> None:
-    port = int(running.url.rsplit(":", 1)[1].split("/")[0])
     head = f"POST /fhir HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\nContent-Type: application/json\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as slow:
         slow.sendall(head.encode() + b"Content-Length: 1000\r\n\r\n{")
         begun = monotonic()
         assert running.send(observation(id="quick"), "/Observation").status == 201
@@ -209,16 +215,65 @@ def test_without_a_broker_nothing_is_called_stored(database: str) -> None:
         assert [issue["code"] for issue in answer.body["issue"]] == ["transient"]
 
 
-def test_rate_and_places_are_limited(kafka_bootstrap: str, database: str) -> None:
-    with endpoint(kafka_bootstrap, database, fhir_rate=1) as strict:
-        answers = [strict.send(observation(id="r"), "/Observation").status for _ in range(6)]
-        assert 429 in answers
-        assert answers[0] == 201
+SITE = """
+[identifier]
+systems = {{ "{mrn}" = "HOSP" }}
+[[sender]]
+name = "fhir.lab1"
+facility = "LAB1"
+[[sender]]
+name = "from elsewhere"
+addresses = ["192.0.2.0/24"]
+"""
 
 
-def test_it_ends_at_sigterm(kafka_bootstrap: str, database: str) -> None:
-    with endpoint(kafka_bootstrap, database) as found:
-        assert found.send(observation(id="e"), "/Observation").status == 201
-        found.process.terminate()
-        assert found.process.wait(15) == 0
-        assert subprocess.run(["curl", "-s", f"{found.url}/metadata"], check=False).returncode == 7
+@pytest.fixture(scope="module")
+def strict(
+    kafka_bootstrap: str, running: Endpoint, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Endpoint]:
+    """Over TLS, with a site file, and slow; started after the topics were made."""
+    folder = tmp_path_factory.mktemp("strict")
+    (folder / "site.toml").write_text(SITE.format(mrn=MRN))
+    pair = Authority(folder).issue("server", "/CN=halo")
+    give_token(database, secret="elsewhere", sender="from elsewhere")
+    give_token(database, secret="nobody", sender="not listed")
+    tls = {"fhir_tls_certificate": pair.certificate, "fhir_tls_key": pair.key}
+    trusted = Authority(folder).own.certificate
+    with endpoint(
+        kafka_bootstrap, database, trusted=trusted, site=folder / "site.toml", fhir_rate=2, fhir_header_seconds=1, **tls
+    ) as found:
+        yield found
+
+
+def test_over_tls_and_listed_in_the_site_file(strict: Endpoint, topic: Topic) -> None:
+    assert strict.url.startswith("https://")
+    assert strict.send(observation(id="s"), "/Observation").status == 201
+    (event,) = topic.new()
+    assert isinstance(event, LabReport)
+    assert (event.patient.id, event.results[0].laboratory) == ("HOSP|1", "LAB1")
+    for token in ("elsewhere", "nobody"):
+        answer = strict.send(observation(id="s"), "/Observation", token=token)
+        assert (answer.status, answer.body["issue"][0]["code"]) == (403, "forbidden")
+    assert topic.new() == []
+
+
+def test_the_rate_is_limited(strict: Endpoint) -> None:
+    answers = [strict.send(observation(id="r"), "/Observation") for _ in range(8)]
+    late = next(answer for answer in answers if answer.status == 429)
+    assert (late.headers["retry-after"], late.body["issue"][0]["code"]) == ("1", "throttled")
+
+
+def test_a_header_that_does_not_end_is_given_up(running: Endpoint) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as slow:
+        slow.sendall(b"POST /fhir HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        begun = monotonic()
+        assert slow.recv(1000) == b""
+        assert 0.5 < monotonic() - begun < 6
+
+
+def test_hostile_senders(running: Endpoint) -> None:
+    """The long one is `python -m tests.bench.hostile_fhir`."""
+    toll = besiege(running, 500, seed=20_261_125, connections=4, heavy=0)
+    assert toll.faults == []
+    assert toll.sent.total() == 500
+    assert running.send(observation(id="after"), "/Observation").status == 201

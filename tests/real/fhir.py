@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -40,6 +41,13 @@ class Endpoint:
     url: str
     probes: int
     mllp: int
+    trusted: Path | None = None
+    """Who issued its certificate; None without TLS."""
+
+    @property
+    def port(self) -> int:
+        """Of FHIR."""
+        return int(self.url.rsplit(":", 1)[1].split("/")[0])
 
     def send(
         self, body: object, path: str = "", *, method: str = "POST", token: str | None = SECRET,
@@ -52,6 +60,7 @@ class Endpoint:
             file.write(data)
             file.flush()
             command = ["curl", "-sS", "-i", "-X", method, "--max-time", "60", f"{self.url}{path}"]
+            command += ["--cacert", str(self.trusted)] if self.trusted else []
             command += [part for name, value in named.items() for part in ("-H", f"{name}: {value}")]
             command += ["-H", "Expect:", "--data-binary", f"@{file.name}"] if method != "GET" else []
             done = subprocess.run(command, capture_output=True, check=True)
@@ -79,7 +88,7 @@ def give_token(
 
 
 @contextmanager
-def endpoint(kafka: str, dsn: str, **settings: object) -> Iterator[Endpoint]:
+def endpoint(kafka: str, dsn: str, *, trusted: Path | None = None, **settings: object) -> Iterator[Endpoint]:
     """The process, ready for requests; settings without their prefix (`fhir_rate=5`)."""
     fhir, mllp, probes = free_ports(3)
     names = {
@@ -88,7 +97,13 @@ def endpoint(kafka: str, dsn: str, **settings: object) -> Iterator[Endpoint]:
     }  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "services.intake.app"], env={**os.environ, **names})
     try:
-        found = Endpoint(process=process, url=f"http://127.0.0.1:{fhir}/fhir", probes=probes, mllp=mllp)
+        found = Endpoint(
+            process=process,
+            url=f"{'https' if trusted else 'http'}://127.0.0.1:{fhir}/fhir",
+            probes=probes,
+            mllp=mllp,
+            trusted=trusted,
+        )
         _wait(found)
         yield found
     finally:
@@ -99,7 +114,7 @@ def endpoint(kafka: str, dsn: str, **settings: object) -> Iterator[Endpoint]:
 def _wait(found: Endpoint) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        done = subprocess.run(["curl", "-sf", f"{found.url}/metadata"], capture_output=True, check=False)
+        done = subprocess.run(["curl", "-skf", f"{found.url}/metadata"], capture_output=True, check=False)
         if done.returncode == 0:
             return
         time.sleep(0.1)

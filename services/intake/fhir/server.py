@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,10 +14,10 @@ from services.intake.fhir.app import FhirApp
 from services.intake.fhir.impatient import impatient
 from services.intake.fhir.settings import FhirSettings
 from services.intake.fhir.taking import FhirTaker
+from services.intake.fhir.tls import FhirTls, address
 from services.intake.fhir.tokens import Tokens
-from services.intake.listening import is_loopback
 from services.intake.taking import Producer
-from services.intake.tls import TlsUnusable
+from services.intake.telling import Tell
 from services.mapping.site import Site
 from services.shared.log import get_logger
 
@@ -47,8 +46,8 @@ class _Server(uvicorn.Server):
 class FhirServer:
     """Start it within a running loop; without a port it does nothing."""
 
-    def __init__(self, settings: FhirSettings, app: FhirApp, tokens: Tokens) -> None:
-        self._settings, self._app, self._tokens = settings, app, tokens
+    def __init__(self, settings: FhirSettings, app: FhirApp, tokens: Tokens, tls: FhirTls) -> None:
+        self._settings, self._app, self._tokens, self._tls = settings, app, tokens, tls
         self._server: _Server | None = None
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
@@ -63,16 +62,15 @@ class FhirServer:
     async def keep(self) -> None:
         """Run it beside the listener, for ever; returns at once where there is none."""
         if self._settings.fhir_port is not None:
-            await self._tokens.keep()
+            await asyncio.gather(self._tokens.keep(), self._tls.keep())
 
     async def start(self) -> None:
-        """Listen. OSError, naming the address, when it is taken; TlsUnusable when it must not be served so."""
+        """Listen. OSError, naming the address, when it is taken."""
         settings = self._settings
         if settings.fhir_port is None:
             return
-        if why := objection(settings):
-            raise TlsUnusable(why)
-        self._socket = _listen(settings.bind, settings.fhir_port)
+        bind = address(settings)
+        self._socket = _listen(bind, settings.fhir_port)
         self._server = _Server(self._config())
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         ready = asyncio.create_task(self._server.ready.wait())
@@ -80,7 +78,7 @@ class FhirServer:
         ready.cancel()
         if self._task.done():
             await self._task
-        logger.info("fhir.listening", bind=settings.bind, port=self.port, tls=settings.fhir_tls_certificate is not None)
+        logger.info("fhir.listening", bind=bind, port=self.port, tls=self._tls.context is not None)
 
     async def stop(self) -> None:
         """No new connections; requests that were taken are answered."""
@@ -99,39 +97,17 @@ class FhirServer:
             h11_max_incomplete_event_size=HEADER_BYTES,
         )  # fmt: skip
         config.load()
-        config.ssl = _tls(settings)
+        config.ssl = self._tls.context
         return config
 
 
 def make_server(
-    settings: FhirSettings, producer: Producer, now: Callable[[], datetime], site: Callable[[], Site]
+    settings: FhirSettings, producer: Producer, now: Callable[[], datetime], site: Callable[[], Site], tell: Tell
 ) -> FhirServer:
-    """The endpoint with everything it needs."""
+    """The endpoint with everything it needs. TlsUnusable names the file of TLS that cannot be used."""
     tokens = Tokens(settings, now)
-    return FhirServer(settings, FhirApp(settings, FhirTaker(settings, producer, now, site), tokens, site), tokens)
-
-
-def objection(settings: FhirSettings) -> str:
-    """Why this must not be served; "" when it may."""
-    if is_loopback(settings.bind) or settings.fhir_tls_certificate is not None or settings.fhir_insecure:
-        return ""
-    return (
-        f"FHIR on {settings.bind} without TLS would let tokens be read on the way: name HALO_FHIR_TLS_CERTIFICATE and "
-        "HALO_FHIR_TLS_KEY, or say HALO_FHIR_INSECURE=true where a proxy in front does it"
-    )
-
-
-def _tls(settings: FhirSettings) -> ssl.SSLContext | None:
-    certificate, key = settings.fhir_tls_certificate, settings.fhir_tls_key
-    if certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key or certificate)
-    except (OSError, ValueError) as error:
-        raise TlsUnusable(f"HALO_FHIR_TLS_CERTIFICATE {certificate} with key {key or certificate}: {error}") from error
-    return context
+    app = FhirApp(settings, FhirTaker(settings, producer, now, site), tokens, site)
+    return FhirServer(settings, app, tokens, FhirTls(settings, tell, now))
 
 
 def _listen(bind: str, port: int) -> socket.socket:
