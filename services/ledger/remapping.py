@@ -171,6 +171,9 @@ class Remapper:
             return None
         at = now or datetime.now(UTC)
         found, items = await self.look(conn, person, site, before, at)
+        if not found.reread and await self._same_people(conn, before, site):
+            await conn.execute(_BROUGHT, (site.version, list(person.members)))
+            return found
         await remap_writes.write(conn, work, person, found, items, site)
         if await self._enrols_otherwise(conn, before, site):
             work.enrol_again(person, await stored_messages.everything(conn, person.members))
@@ -193,6 +196,15 @@ class Remapper:
             for report, record in chosen
         ]
         return rereading.rederive(person.series, messages, site, now), items
+
+    async def indifferent(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
+        """Whether nothing that is stored means anything else, nor is anybody else watched."""
+        return (await self._difference(conn, before, site)).nothing and await self._same_people(conn, before, site)
+
+    async def _same_people(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
+        old = await self._old(conn, before)
+        watched = old.file.enrolment == site.file.enrolment and old.zone == site.zone
+        return watched and not await self._enrols_otherwise(conn, before, site)
 
     async def _enrols_otherwise(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
         if not site.file.enrol or site.file.enrolment.watch != "listed":

@@ -283,3 +283,18 @@ def test_a_message_that_finds_its_patient_now_and_contradicts_the_record_stays_h
     held = "SELECT reason, patient_id IS NOT NULL FROM quarantine WHERE closed_at IS NULL"
     assert ask(database, held) == [("identity_conflict", True)]
     assert one(database, "SELECT count(*) FROM operations_alert WHERE detail LIKE 'identity_conflict%%'") == 1
+
+
+def test_who_reads_alike_under_both_files_is_only_marked(database: str, hospital: Hospital, tmp_path: Path) -> None:
+    """A sender's name or an entry about somebody else: no result, alert or version of a series is touched."""
+    hospital.take(*(local(number, {"KALCIJ": ("3.60", "mmol/L")}) for number in (1, 2, 3)))
+    seen = "SELECT sent_id, series_version FROM patient ORDER BY sent_id"
+    before, read_by = ask(database, seen), ask(database, "SELECT mapping_version FROM result")
+    for text in (
+        f'name = "made up"\n{BEFORE}',
+        f'name = "made up"\n{BEFORE}\n[[code]]\ncode = "ELSE"\nanalyte = "k"\n',
+    ):
+        assert "read again: 3 patients, 0 results" in done("apply", site_file(tmp_path, text), *BY)
+        assert {v for (v,) in ask(database, "SELECT site_version FROM patient")} == {version(database)}
+    assert ask(database, seen) == before
+    assert ask(database, "SELECT mapping_version FROM result") == read_by
