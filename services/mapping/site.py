@@ -127,6 +127,12 @@ class Bounds(_Entry, frozen=True, kw_only=True):
     high: Decimal | None = None
 
 
+CollectionTime = Literal[
+    "SPM-17", "OBR-7", "OBX-14", "Specimen.collection", "Observation.effective", "DiagnosticReport.effective"
+]
+"""Times of collection as a message names them, HL7 v2 and FHIR."""
+
+
 class Laboratory(_Entry, frozen=True, kw_only=True):
     """What one laboratory does its own way; `name` is `ReportedResult.laboratory`, empty for all others."""
 
@@ -136,8 +142,10 @@ class Laboratory(_Entry, frozen=True, kw_only=True):
     loq: dict[str, Decimal] = {}
     conditions: dict[str, str] = {}
     """Its own words for the condition of a specimen (SPM-24) -> code of HL7 table 0493, such as HEM."""
-    collected: tuple[Literal["SPM-17", "OBR-7", "OBX-14"], ...] = ()
-    """Which time of collection counts, the first that is sent; empty: SPM-17, OBR-7, OBX-14."""
+    collected: tuple[CollectionTime, ...] = ()
+    """Which time of collection counts, the first that is sent; empty: SPM-17, OBR-7, OBX-14, and those of FHIR in the
+    order above.
+    """
 
 
 class Enrolment(_Entry, frozen=True, kw_only=True):

@@ -203,11 +203,12 @@ def _collected(found: Found, draw: Draw) -> tuple[tuple[str, str], dict[str, str
 
     One that is sent and is no time gives "" with its name: taking the next would be a guess.
     """
-    lineage = [effective(one.observation) for one in (found, *found.panels)]
-    report = effective(found.within.report) if found.within else ("", "")
-    sources = [(draw.collected, "Specimen.collection"), *lineage, (report[0], f"DiagnosticReport.{report[1]}")]
-    sent = {name: to_iso(text) for text, name in reversed(sources) if text}
-    first = next(((to_iso(text), name) for text, name in sources if text), ("", ""))
+    lineage = [(*effective(one.observation), "Observation.effective") for one in (found, *found.panels)]
+    text, name = effective(found.within.report) if found.within else ("", "")
+    report = (text, f"DiagnosticReport.{name}", "DiagnosticReport.effective")
+    sources = [(draw.collected, "Specimen.collection", "Specimen.collection"), *lineage, report]
+    sent = {key: to_iso(text) for text, _, key in reversed(sources) if text}
+    first = next(((to_iso(text), name) for text, name, _ in sources if text), ("", ""))
     return first, sent if len(set(sent.values())) > 1 else {}
 
 

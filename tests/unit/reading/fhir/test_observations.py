@@ -9,6 +9,7 @@ import pytest
 
 from schemas.patient_event import Absent, Coded, Quantity, ReportedResult, Text
 from services.mapping.report import map_report
+from services.mapping.site_file import read_site
 from services.reading.fhir.taking_in import read
 from tests.unit.reading.fhir.made_up import (
     MRN,
@@ -157,9 +158,11 @@ def test_the_specimen_knows_best_when_it_was_taken() -> None:
     assert (read_.specimen, read_.accession, read_.specimen_conditions) == ("S77", "A1", ("HEM",))
     assert (read_.collected_at, read_.collected_from) == ("2026-03-01T06:50:00+01:00", "Specimen.collection")
     assert read_.collection_times == {
-        "Specimen.collection": "2026-03-01T06:50:00+01:00", "effectiveDateTime": "2026-03-01T07:15:00+01:00",
+        "Specimen.collection": "2026-03-01T06:50:00+01:00", "Observation.effective": "2026-03-01T07:15:00+01:00",
     }  # fmt: skip
     assert read_.comments == ("drawn from the line",)
+    site = read_site('[[laboratory]]\ncollected = ["Observation.effective"]\n')
+    assert site.as_collected(read_).collected_at == "2026-03-01T07:15:00+01:00"
 
 
 def test_everything_else_a_result_says() -> None:
