@@ -56,6 +56,8 @@ class Rules:
         self.seconds: dict[str, float] = {}
         self.live_from: Mapping[str, datetime] = {}
         """Per live feed; the ledger sets it anew in each transaction."""
+        self.has_feeds = False
+        """Whether any was known in the last transaction."""
 
     def view(self, person: Stored) -> View:
         """What the rules may read of this person."""

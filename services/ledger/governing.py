@@ -20,17 +20,25 @@ async def in_force(conn: AsyncConnection[Any], rules: Rules) -> tuple[Rules, Sta
 
     PackUnusable: the pack in force cannot be run by this program; the process must end rather than judge by another.
     """
-    standing = await rule_pack.read(conn, rules.mark)
-    if standing.feeds:  # whoever makes one live or silent waits for us, or we see what was decided
-        await conn.execute(feeds.SHARED)
-        standing = await rule_pack.read(conn, rules.mark)
+    standing = await _read(conn, rules)
     wanted = standing.hash or rule_pack.hash_of(rule_pack.shipped())
     if wanted != rules.hash:
         rules = await _loaded(conn, rules, wanted)
         logger.info("rules.reloaded", version=rules.pack.version, fingerprint=rules.mark[:12])
         standing = await rule_pack.read(conn, rules.mark)
-    rules.live_from = feeds.begun(standing.feeds)
+    rules.live_from, rules.has_feeds = feeds.begun(standing.feeds), bool(standing.feeds)
     return rules, standing
+
+
+async def _read(conn: AsyncConnection[Any], rules: Rules) -> Standing:
+    """Where there are feeds, whoever makes one live or silent waits for us, or we see what was decided."""
+    if rules.has_feeds:
+        await conn.execute(feeds.SHARED)
+    standing = await rule_pack.read(conn, rules.mark)
+    if standing.feeds and not rules.has_feeds:
+        await conn.execute(feeds.SHARED)
+        standing = await rule_pack.read(conn, rules.mark)
+    return standing
 
 
 async def keep(conn: AsyncConnection[Any], rules: Rules) -> None:
