@@ -52,7 +52,7 @@ class Place:
 
     def end(self) -> None:
         """Whatever still runs after a failed test."""
-        for started in self._started:
+        for started in (one for one in self._started if one.poll() is None):
             started.kill()
             started.communicate()
 
