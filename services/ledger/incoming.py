@@ -103,11 +103,41 @@ def accept(event: Event, site: Site, record: Record = NO_RECORD) -> Incoming:
         incoming = msgspec.structs.replace(incoming, received_at=moment(event.source.received_at))
         UUID(event.event_id)
         _check_times(event)
+        event = zoned(event, site)
+        incoming = msgspec.structs.replace(incoming, event=event)
         nobody = _nobody(event, site)
         mapped = map_report(event, site) if isinstance(event, LabReport) else None
         return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody, proposal=_proposal(event, site))
     except Exception as error:  # noqa: BLE001 - one record must not stop a partition: kept whole as a dead letter, operations are paged
         return incoming.refused(error)
+
+
+Told = LabReport | ContextChange | PatientMerge | Refused
+
+
+def zoned(event: Told, site: Site) -> Told:
+    """With the sender's offset on what administration says without one (agreed behaviour 1): wards, deaths, merges."""
+    zone = site.zone_of(event.source.sender)
+    if isinstance(event, PatientMerge):
+        return msgspec.structs.replace(event, at=_with_offset(event.at or event.source.sent_at, zone))
+    if not isinstance(event, ContextChange) or zone == site.zone:
+        return event
+    entries = tuple(
+        msgspec.structs.replace(entry, from_=_with_offset(entry.from_, zone), to=_with_offset(entry.to, zone))
+        for entry in event.entries
+    )
+    return msgspec.structs.replace(event, entries=entries)
+
+
+def _with_offset(text: str, zone: ZoneInfo) -> str:
+    """A day stays a day; what is no time stays as it is."""
+    if len(text) <= len("2026-03-01"):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if found.tzinfo else found.replace(tzinfo=zone).isoformat()
 
 
 def _check_times(event: Event) -> None:

@@ -194,9 +194,12 @@ async def _rederive(conn: AsyncConnection[Any], locked: Locked, work: Work) -> N
 
 
 def merged_at(event: PatientMerge, received_at: datetime) -> datetime:
-    """When it was done, else sent (without an offset it counts as UTC, the same for every worker), else received."""
+    """When it was done, else sent, else received; never later than received, so that a person's undoing counts.
+
+    `services.ledger.incoming` has put the sender's zone to a time without an offset.
+    """
     try:
         found = datetime.fromisoformat(event.at or event.source.sent_at)
     except ValueError:
         return received_at
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return min((found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC), received_at)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
+import msgspec
 import pytest
 
-from schemas.patient_event import Identifier, Patient
+from schemas.patient_event import ContextChange, ContextEntry, Identifier, Patient, PatientMerge, Source
 from services.ledger.context import said
 from services.ledger.identity import conflict, contradictions, numbers
+from services.ledger.incoming import accept
+from services.ledger.merging import merged_at
+from services.mapping.site_file import read_site
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -38,3 +43,26 @@ def test_a_stranger_is_a_conflict_and_no_number_is_told() -> None:
     patient = Patient(id="H|1", identifiers=tuple(Identifier(value=v, authority="H") for v in ("1", "2", "2")))
     assert numbers(patient) == ("H|2",)
     assert conflict(patient, {}, ("H|2",)) == "names another known patient too (H|...)"
+
+
+def test_what_administration_says_without_an_offset_is_of_its_senders_zone() -> None:
+    site = read_site(
+        'zone = "UTC"\n[[sender]]\nname = "pas"\napplication = "PAS"\nfacility = "HOSP"\nzone = "Europe/Ljubljana"\n'
+    )
+    source = Source(
+        format="hl7v2", sender="PAS|HOSP", received_at="2026-07-01T12:00:00Z", sent_at="2026-07-01T10:05:00"
+    )
+    entries = tuple(
+        ContextEntry(kind="place", from_=text, code="H2")
+        for text in ("2026-07-01T10:00:00", "2026-07-01", "2026-07-01T10:00:00Z")
+    )
+    change = accept(
+        ContextChange(event_id=str(UUID(int=1)), patient=person(), source=source, entries=entries), site
+    ).event
+    assert isinstance(change, ContextChange)
+    assert [e.from_ for e in change.entries] == ["2026-07-01T10:00:00+02:00", "2026-07-01", "2026-07-01T10:00:00Z"]
+    merge = PatientMerge(event_id=str(UUID(int=1)), patient=person(), retired=Patient(id="HOSP|2"), source=source)
+    for at, expected in (("", "08:05"), ("2026-07-01T10:00:00", "08:00"), ("2026-07-01T18:00:00", "12:00")):
+        taken = accept(msgspec.structs.replace(merge, at=at), site)
+        assert isinstance(taken.event, PatientMerge)
+        assert f"{merged_at(taken.event, taken.received_at):%H:%M}" == expected
