@@ -20,7 +20,7 @@ WITH counted AS (
            CASE WHEN messages > 0 THEN last_at END FROM feed_tally
 ), totals AS (
     SELECT feed, max(last_at) AS last_at,
-           coalesce(sum(messages) FILTER (WHERE hour > clock_timestamp() - interval '1 hour'), 0)::int AS hour,
+           coalesce(sum(messages) FILTER (WHERE hour > clock_timestamp() - interval '2 hours'), 0)::int AS hour,
            coalesce(sum(messages) FILTER (WHERE hour > clock_timestamp() - interval '24 hours'), 0)::int AS day,
            coalesce(sum(results) FILTER (WHERE hour > clock_timestamp() - interval '24 hours'), 0)::int AS results,
            coalesce(sum(quarantined) FILTER (WHERE hour > clock_timestamp() - interval '24 hours'), 0)::int

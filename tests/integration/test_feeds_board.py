@@ -84,7 +84,7 @@ def silence_is_said_on_every_page_and_ends_with_it(running: BoardProcess) -> Non
 def the_page_and_the_api_say_what_came_and_what_was_refused(running: BoardProcess) -> None:
     with page_of(running, "zupan") as client:
         text = client.get("/feeds", params={"lang": "en"}).text
-    for said in ("2 in the last hour, 2 in the last day", "of tests: 1", "WHO|KNOWS", "unlisted_sender", "4.2 → 5.1",
+    for said in ("2 this hour and the last, 2 in the last day", "of tests: 1", "WHO|KNOWS", "unlisted_sender", "4.2 → 5.1",
                  '<svg class="bars"'):  # fmt: skip
         assert said in text
     secret = token(running.dsn, "api", "read")
