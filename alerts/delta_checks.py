@@ -19,7 +19,7 @@ import msgspec
 
 from alerts.condition import Node, Quantity, compare, fact
 from alerts.dialysis import dialysis_between
-from alerts.intervals import difference, ratio
+from alerts.intervals import difference, ratio, size
 from alerts.logic import FALSE, INDETERMINATE, TRUE, Interval, Truth
 from alerts.potassium import haemolysed_at
 from alerts.rule import View
@@ -150,7 +150,7 @@ def _change(view: View, name: str, now: Point, before: Point) -> Quantity:
     """Either way, in the analyte's own unit."""
     there, then = _value(view, name, now), _value(view, name, before)
     span = difference(there, then)
-    return _quantity(f"{name}_change", _size(span), now.result.unit, now, before)
+    return _quantity(f"{name}_change", size(span), now.result.unit, now, before)
 
 
 def _share(now: Point, before: Point) -> Quantity:
@@ -169,19 +169,6 @@ def _value(view: View, name: str, point: Point) -> Interval:
     if name == "potassium" and haemolysed_at(view, point):
         return Interval(Decimal(0), point.interval.high, high_closed=point.interval.high_closed)
     return point.interval
-
-
-def _size(span: Interval) -> Interval:
-    """How far from nothing, whatever the sign."""
-    if span.low >= 0:
-        return span
-    down = None if span.low == Decimal("-Infinity") else -span.low
-    if span.high is not None and span.high <= 0:
-        return Interval(-span.high, down, span.high_closed, span.low_closed)
-    tops = [(span.high, span.high_closed), (down, span.low_closed)]
-    known = [(top, closed) for top, closed in tops if top is not None]
-    high, closed = max(known) if len(known) == len(tops) else (None, False)
-    return Interval(Decimal(0), high, True, closed)
 
 
 def clones(point: Point) -> frozenset[str]:

@@ -37,6 +37,19 @@ def difference(first: Interval, second: Interval) -> Interval:
     return Interval(low, high, first.low_closed and second.high_closed, first.high_closed and second.low_closed)
 
 
+def size(span: Interval) -> Interval:
+    """How far from nothing, whatever the sign."""
+    if span.low >= 0:
+        return span
+    down = None if span.low == Decimal("-Infinity") else -span.low
+    if span.high is not None and span.high <= 0:
+        return Interval(-span.high, down, span.high_closed, span.low_closed)
+    tops = [(span.high, span.high_closed), (down, span.low_closed)]
+    known = [(top, closed) for top, closed in tops if top is not None]
+    high, closed = max(known) if len(known) == len(tops) else (None, False)
+    return Interval(Decimal(0), high, True, closed)
+
+
 def _exact(known: Interval) -> bool:
     """One number at both ends; what is not seen at a glance goes the long way to the same end."""
     return known.low is known.high and known.low_closed and known.high_closed

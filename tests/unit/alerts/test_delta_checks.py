@@ -120,6 +120,21 @@ def test_a_haemolysed_potassium_or_a_date_without_a_time_leaves_it_open() -> Non
     assert judge(specimen_mismatch.RULE, undated).undetermined == ()  # one alone is no mismatch either way
 
 
+def test_what_is_known_against_the_earlier_value_leaves_it_open_too() -> None:
+    """A potassium of a haemolysed tube is at most what was measured: a rise from it is certain, a fall is not."""
+    low = points("hb", "0:130 12:90")
+    undated = [result("alb", "42", hours(0), flags=("date_only",)), result("alb", "30", hours(12))]
+    assert judge(specimen_mismatch.RULE, low, undated).undetermined[0].missing == ("alb",)
+    haemolysed = result("k", "6.2", hours(0), flags=("haemolysed",))
+    assert judge(specimen_mismatch.RULE, low, haemolysed, points("k", "12:4.1")).undetermined[0].missing == ("k",)
+    assert failed(result("k", "4.0", hours(0), flags=("haemolysed",)), points("k", "12:6.0")) == ["potassium"]
+
+
+def test_a_check_names_the_two_values_it_compared() -> None:
+    (check,) = checked(view(points("hb", "0:130 6:129 12:90")), hours(12)).failed
+    assert (check.now.at, check.before.at) == (hours(12), hours(6))
+
+
 def test_a_bound_is_enough_where_every_value_of_it_fails() -> None:
     assert failed(points("hb", "0:130 12:<90")) == ["hb"]
     assert failed(points("hb", "0:130 12:<110")) == []

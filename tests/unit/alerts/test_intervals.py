@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.intervals import difference, highest, lowest, median, ratio
+from alerts.intervals import difference, highest, lowest, median, ratio, size
 from alerts.logic import Interval
 
 INFINITY = Decimal("Infinity")
@@ -63,6 +63,22 @@ def minus(a: Decimal, b: Decimal) -> Decimal:
 @given(intervals(), intervals())
 def test_difference(first: Interval, second: Interval) -> None:
     assert difference(first, second) == reached(minus, product(ends(first), ends(second)))
+
+
+@given(intervals(), intervals())
+def test_size(first: Interval, second: Interval) -> None:
+    """Either way round it is the same, and its ends are those of the farthest and the nearest."""
+    span = difference(first, second)
+    both = [(abs(end), closed) for end, closed in ends(span)]
+    crosses = span.low < 0 and (span.high is None or span.high > 0)
+    high = max(end for end, _ in both)
+    low = Decimal(0) if crosses else min(end for end, _ in both)
+    assert size(span) == Interval(
+        low, None if high == INFINITY else high,
+        crosses or any(closed for end, closed in both if end == low),
+        high != INFINITY and any(closed for end, closed in both if end == high),
+    )  # fmt: skip
+    assert size(span) == size(difference(second, first))
 
 
 @pytest.mark.parametrize(
