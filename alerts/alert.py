@@ -12,7 +12,7 @@ from alerts.condition import Node
 from alerts.severity import Severity
 
 
-class AlertState(msgspec.Struct, frozen=True, kw_only=True):
+class AlertState(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One episode, ready to be compared with what is stored, shown and sent."""
 
     alert_id: str

@@ -24,7 +24,7 @@ ADJUSTED = "ca_adj"
 """Analyte id under which adjusted calcium is shown, the laboratory's and Payne's."""
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One way to read the calcium of a draw."""
 
     basis: Basis
@@ -43,7 +43,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity.interval.exact if self.quantity.interval else None
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
+class Sample(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All readings of calcium that belong to one collection time."""
 
     at: datetime

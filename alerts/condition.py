@@ -14,7 +14,7 @@ from alerts.logic import FALSE, INDETERMINATE, Interval, Operator, Truth, all_tr
 from alerts.thresholds import Limit
 
 
-class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+class Quantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A measured or derived number, with the results it came from; `interval` None means it is missing."""
 
     name: str
@@ -26,7 +26,7 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Node(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One condition and how it came out."""
 
     kind: str

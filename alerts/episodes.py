@@ -13,7 +13,7 @@ from alerts.severity import Severity
 from alerts.thresholds import Clearing
 
 
-class Grade(msgspec.Struct, frozen=True, kw_only=True):
+class Grade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A level the episode had from a sample on."""
 
     at: datetime
@@ -21,7 +21,7 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
 
 
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
+class Episode(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A span of time in which one rule holds for one patient."""
 
     anchor: str
@@ -42,7 +42,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         return self.grades[-1]
 
 
-class Fold(msgspec.Struct, frozen=True, kw_only=True):
+class Fold(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How far the folding has come; taking more judgements from here is as good as from the start."""
 
     closed: tuple[Episode, ...] = ()

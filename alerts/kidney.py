@@ -30,7 +30,7 @@ Suppressed = Literal["", "dialysis", "not_adult"]
 STAGES = (1, 2, 3)
 
 
-class Aki(msgspec.Struct, frozen=True, kw_only=True):
+class Aki(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How both algorithms come out at one creatinine."""
 
     at: datetime

@@ -67,7 +67,7 @@ def compares(number: Decimal, operator: Operator, limit: Decimal) -> bool:
     return passes
 
 
-class Interval(msgspec.Struct, frozen=True):
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """A quantity known exactly (both ends equal and closed) or between two ends; `high` None is infinite."""
 
     low: Decimal

@@ -37,7 +37,9 @@ Kind = Literal["NUMERIC", "CENSORED", "QUALITATIVE", "CODED", "NO_VALUE"]
 Comparator = Literal["<", "<=", ">", ">="]
 
 
-class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+# gc=False, here and on every record that a patient has many of: what never changes holds no reference cycle, so the
+# cycle collector need not walk through the history again and again.
+class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Where the value stands in the kept message: event, segment number, byte offset and length of the segment."""
 
     event_id: str
@@ -48,7 +50,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Name of the `[[sender]]` of the site file that it came by; empty where none is listed."""
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Result(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A version of a measurement. Only `services.mapping` makes them; the rules read nothing else."""
 
     result_id: str

@@ -41,7 +41,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """What several rules work out alike in one evaluation (AKI stage, eGFR), by name, time and variant; no input."""
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How one rule comes out at one sample."""
 
     at: datetime

@@ -27,7 +27,7 @@ OF_ITS_SPECIMEN = frozenset({"hi"})
 """Read by every value of its specimen, whenever that was taken."""
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
+class Point(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What counts of one analyte at one collection time."""
 
     at: datetime

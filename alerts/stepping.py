@@ -35,7 +35,7 @@ TRAILS = ("trails", datetime.max.replace(tzinfo=UTC), "")
 """Place in `View.memo` of what has the steps of other rules over the same view, by name: a help, no input."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One sample of the walk: what the rule said, and what it carries on to the next."""
 
     at: datetime

@@ -40,7 +40,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """The version that says so."""
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+class Measurement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One measurement through all its versions."""
 
     winner: Result

@@ -25,7 +25,7 @@ from alerts.thresholds import Pack
 _PRELIMINARY = frozenset({Status.PRELIMINARY, Status.RESULTS_ENTERED, Status.PARTIAL})
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
+class Pair(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Kappa and lambda of one draw, mg/L."""
 
     kappa: Point

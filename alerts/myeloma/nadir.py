@@ -16,7 +16,7 @@ from alerts.logic import Interval
 from alerts.myeloma.readings import NAMES, UNITS, Reading
 
 
-class Lowest(msgspec.Struct, frozen=True, kw_only=True):
+class Lowest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A lowest value, with the reading that set it and the results it rests on."""
 
     interval: Interval
@@ -24,7 +24,7 @@ class Lowest(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[str, ...]
 
 
-class Nadir(msgspec.Struct, frozen=True, kw_only=True):
+class Nadir(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What later samples are compared with; each reading makes a new one in constant time."""
 
     component: str

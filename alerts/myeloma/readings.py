@@ -32,7 +32,7 @@ NAMES: dict[str, str] = {
 }  # fmt: skip
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One assessment of one component."""
 
     component: Component

@@ -48,7 +48,7 @@ KINDS: dict[Component, Kind] = {
 }
 
 
-class Tests(msgspec.Struct, frozen=True, kw_only=True):
+class Tests(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One reading against the nadir in force before it."""
 
     reading: Reading
@@ -77,7 +77,7 @@ class Tests(msgspec.Struct, frozen=True, kw_only=True):
         return "other" if is_open(self.b) or is_open(self.from_previous) else ""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A component after one reading."""
 
     reading: Reading
