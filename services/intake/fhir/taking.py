@@ -54,8 +54,15 @@ class FhirTaker:
             return found, [to_record(event) for event in found.events]
 
         if len(body.data) > IN_A_THREAD:
-            async with self._large:
+            try:
+                async with asyncio.timeout(self._settings.fhir_hold_seconds):
+                    await self._large.acquire()
+            except TimeoutError:
+                return outcomes.failure(503, "transient", "too many large requests at once", retry_after="5")
+            try:
                 reading, records = await asyncio.to_thread(work)
+            finally:
+                self._large.release()
         else:
             reading, records = work()
         if any(len(record.value) > MAX_VALUE_BYTES for record in records):

@@ -95,6 +95,13 @@ def test_the_site_prefers_an_identifier() -> None:
     assert [one.value for one in report.patient.identifiers] == ["1", "N5", "0", "Patient/p"]
 
 
+def test_an_address_names_a_patient_only_where_nothing_else_does() -> None:
+    site = read_site(f'[identifier]\nauthorities = ["s", "HOSP"]\nsystems = {{ "{MRN}" = "HOSP" }}\n')
+    naming = Naming(sender="s", systems=site.file.identifier.systems, choose=site.patient_id)
+    for who, expected in (({"reference": "Patient/p"}, "s|Patient/p"), (subject(reference="Patient/p"), "HOSP|1")):
+        assert reports(read_tree(observation(subject=who), naming=naming))[0].patient.id == expected
+
+
 def test_a_report_and_its_result_about_two_people_is_refused() -> None:
     head = {
         "resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}, "subject": subject("2"),
@@ -145,6 +152,8 @@ def test_the_reports_number_and_a_contained_results_address() -> None:
     }  # fmt: skip
     assert result(head).filler_order == "DiagnosticReport/r#c"
     assert result({**head, "identifier": [{"value": "R1"}]}).filler_order == "R1"
+    own = {**head, "identifier": [{"value": "R1"}], "contained": [observation(id="c", identifier=[{"value": "I1"}])]}
+    assert result(own).filler_order == "I1"
 
 
 @pytest.mark.parametrize("status", ["corrected", "entered-in-error"])

@@ -73,6 +73,16 @@ def test_methods_of_entries(method: str, code: str) -> None:
     assert [fault.code for fault in read_tree(tree).all_faults] == ([code] if code else [])
 
 
+def test_of_a_transaction_everything_is_taken_or_nothing() -> None:
+    trees = observation(id="o"), without(observation(), "subject")
+    whole, parts = (read_tree(bundle(*trees, type=kind)) for kind in ("transaction", "batch"))
+    assert [type(event).__name__ for event in whole.events] == ["Refused"]
+    assert [(entry.ignored, bool(entry.faults)) for entry in whole.entries] == [(True, False), (False, True)]
+    assert whole.refused
+    assert [type(event).__name__ for event in parts.events] == ["LabReport", "Refused"]
+    assert not parts.refused
+
+
 def test_a_bundle_without_entries_and_one_that_is_an_answer() -> None:
     empty = read_tree({"resourceType": "Bundle", "type": "collection"})
     assert (empty.events, empty.entries, empty.refused) == ((), (), False)
