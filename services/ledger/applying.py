@@ -470,8 +470,6 @@ def _held(incoming: Incoming, event: LabReport) -> list[tuple[str, Quarantined]]
 
 OUR_OWN = ("rule_failed", "results_unaccounted")
 """Kinds of technical alert that no content of a message makes."""
-NOBODY = "patient_unlisted"
-"""Reason of quarantine of administration about an identifier that the site file does not take."""
 FUTURE_COLLECTION = "future_collection"
 """Kind of the timer at which results with a collection time in the future are tried again."""
 
@@ -518,7 +516,9 @@ def keep_nobody(incoming: Incoming, writes: Writes, outcome: Outcome, *, steward
             writes.timers += unverified.timer_rows(incoming, event, None, steward=steward)
     elif isinstance(event, ContextChange | PatientMerge):
         total = 0
-        whole = Quarantined(reason=NOBODY, index=-1, segment=0, detail=f"{event.source.message_type} of nobody we know")
+        whole = Quarantined(
+            reason=incoming.unknown, index=-1, segment=0, detail=f"{event.source.message_type} of nobody we know"
+        )
         item_id = stable_id("quarantine", event.event_id)
         writes.quarantine.append(quarantine_row(item_id, event, None, whole, incoming.received_at))
     else:

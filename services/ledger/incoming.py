@@ -39,6 +39,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     nobody: bool = False
     """Without a usable patient identifier: kept, and held whole."""
+    unknown: str = ""
+    """Why the identifier is none, as a reason of quarantine."""
     proposal: str = ""
     """Why a merge is only proposed; empty when it counts."""
     feed: str = ""
@@ -107,7 +109,10 @@ def accept(event: Event, site: Site, record: Record = NO_RECORD) -> Incoming:
         incoming = msgspec.structs.replace(incoming, event=event)
         nobody = _nobody(event, site)
         mapped = map_report(event, site) if isinstance(event, LabReport) else None
-        return msgspec.structs.replace(incoming, mapped=mapped, nobody=nobody, proposal=_proposal(event, site))
+        unknown = "" if isinstance(event, Refused) else next(iter(whose(event, site)), "")
+        return msgspec.structs.replace(
+            incoming, mapped=mapped, nobody=nobody, unknown=unknown, proposal=_proposal(event, site)
+        )
     except Exception as error:  # noqa: BLE001 - one record must not stop a partition: kept whole as a dead letter, operations are paged
         return incoming.refused(error)
 

@@ -146,5 +146,5 @@ async def test_administration_of_an_unlisted_number_is_held_and_makes_no_patient
     path.write_text('[identifier]\nauthorities = ["ZZZS"]\n')
     many: list[ContextChange] = [events.context_change(n) for n in range(25)]
     await stored(database, tmp_path, *many, store=open_ledger(settings(database, tmp_path, site=path), stream()))
-    assert one(database, "SELECT count(*) FROM quarantine WHERE reason = 'patient_unlisted'") == 25
+    assert one(database, "SELECT count(*) FROM quarantine WHERE reason = 'unlisted_authority'") == 25
     assert one(database, "SELECT count(*) FROM patient") == 0
