@@ -141,8 +141,10 @@ def _show(old: Site, new: Site, found: RemapPreview) -> None:
     say(f"{found.total('open')} alerts would open, {found.total('change')} change, {found.total('close')} close")
     for alert, count in sorted(found.groups.items()):
         say(f"  {alert.what:6} {alert.rule:24} {alert.before or '-':>8} -> {alert.after or '-':8} {count:6}")
+    if found.nameless:
+        say(f"{found.nameless} reports of an authority that is not listed now would find their patient, on top of that")
     if found.failed:
-        say(f"  for {found.failed} patients a rule failed; see `halo rebuild`")
+        say(f"  {found.failed} patients could not be judged; see `halo rebuild`")
     if found.groups:
         say("Whoever was told of such an alert is told again, old and new value.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
@@ -21,8 +21,11 @@ from services.ledger.previewing import Group
 from services.ledger.remapping import Remapper
 from services.ledger.rereading import Rederived, Reread
 from services.ledger.stored import Stored
+from services.ledger.stored_messages import decoded
 from services.mapping.difference import Difference, difference
 from services.mapping.site import Site
+
+_NAMELESS: LiteralString = "SELECT event FROM source_message WHERE patient_id IS NULL AND type = 'lab_report'"
 
 
 class Remapped(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -46,6 +49,8 @@ class RemapPreview(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     """Results that would be held which are not now."""
     failed: int
+    nameless: int = 0
+    """Reports that would find their patient: their number is of an authority that is not taken now."""
 
     @property
     def remapped(self) -> int:
@@ -61,8 +66,30 @@ class RemapPreview(msgspec.Struct, frozen=True, kw_only=True):
         totals = {what: self.total(what) for what in ("open", "change", "close")}
         return {
             "persons": self.persons, "affected": self.affected, "results": self.remapped, "released": self.released,
-            "held": self.held, "failed": self.failed, **totals,
+            "held": self.held, "nameless": self.nameless, "failed": self.failed, **totals,
         }  # fmt: skip
+
+
+class _Tally:
+    """Adds up persons."""
+
+    def __init__(self) -> None:
+        self.results: Counter[Remapped] = Counter()
+        self.groups: Counter[Group] = Counter()
+        self.persons = self.affected = self.released = self.held = self.failed = 0
+
+    def add(self, person: Stored, found: Rederived, items: dict[str, list[Item]], pack: Pack) -> None:
+        """One person, as read by the other file."""
+        self.results.update(_results(found))
+        self.released += sum(_released(one, items) for one in found.reread)
+        self.held += _newly_held(found, items)
+        if found.moved:
+            self.affected += 1
+            person.series = found.series
+            judged = evaluate(replaying.view(person, pack), RULES, derived=False)
+            self.failed += bool(judged.failed)
+            changes = previewing.changes(person, judged.alerts, frozenset(judged.failed))
+            self.groups.update(previewing.grouped(changes))
 
 
 async def preview(
@@ -70,28 +97,31 @@ async def preview(
     *, progress: Callable[[int], None],
 ) -> RemapPreview:  # fmt: skip
     """Read everybody by `new`; `progress` is told the number of persons done."""
-    results: Counter[Remapped] = Counter()
-    groups: Counter[Group] = Counter()
-    done = affected = failed = released = held = 0
-    now, reached = datetime.now(UTC), difference(old, new)
+    tally, now, reached = _Tally(), datetime.now(UTC), difference(old, new)
     async for person in _persons(conn, old, reached):
-        found, items = await remapper.look(conn, person, new, old.version, now)
-        done += 1
-        progress(done)
-        if not found.reread:
-            continue
-        results.update(_results(found))
-        released, held = released + sum(_released(one, items) for one in found.reread), held + _newly_held(found, items)
-        affected += found.moved
-        if found.moved:
-            person.series = found.series
-            judged = evaluate(replaying.view(person, pack), RULES, derived=False)
-            failed += bool(judged.failed)
-            groups.update(previewing.grouped(previewing.changes(person, judged.alerts, frozenset(judged.failed))))
+        tally.persons += 1
+        try:
+            found, items = await remapper.look(conn, person, new, old.version, now)
+            tally.add(person, found, items, pack)
+        except (ValueError, LookupError, TypeError, ArithmeticError):  # one person must not hide all others: counted
+            tally.failed += 1
+        progress(tally.persons)
     return RemapPreview(
-        persons=done, affected=affected, results=dict(results), groups=dict(groups), released=released, held=held,
-        failed=failed,
+        persons=tally.persons, affected=tally.affected, results=dict(tally.results), groups=dict(tally.groups),
+        released=tally.released, held=tally.held, failed=tally.failed,
+        nameless=await _nameless(conn, new) if reached.everything else 0,
     )  # fmt: skip
+
+
+async def _nameless(conn: AsyncConnection[Any], new: Site) -> int:
+    """Reports of a number that the file in force does not take, and the new one does."""
+    count = 0
+    async with conn.cursor(name="nameless") as cursor:
+        await cursor.execute(_NAMELESS)
+        async for (event,) in cursor:
+            found = decoded(event)
+            count += found is not None and not new.refuses_identity(found.patient.id)
+    return count
 
 
 async def _persons(conn: AsyncConnection[Any], old: Site, reached: Difference) -> AsyncIterator[Stored]:

@@ -16,6 +16,7 @@ from services.ledger.errors import SiteChanged, SiteUnusable
 from services.ledger.patients import PatientRow
 from services.mapping.site import DEFAULT_SITE, Site
 from services.mapping.site_file import SiteInvalid, read_site
+from services.shared.log import logger
 
 FIRST = "first start"
 """Who put the file of HALO_SITE in force."""
@@ -42,7 +43,10 @@ async def in_force(conn: AsyncConnection[Any], site: Site) -> Site:
     version = await version_in_force(conn)
     if version == site.version:
         return site
-    return await adopt(conn, site) if not version else await read(conn, version)
+    if not version:
+        return await adopt(conn, site)
+    logger.info("site.reloaded", version=version, before=site.version)
+    return await read(conn, version)
 
 
 async def known(conn: AsyncConnection[Any], site: Site) -> Site:

@@ -226,7 +226,8 @@ def test_messages_of_an_authority_that_is_listed_now_find_their_patient(
     hospital.take(local(7, {"KALCIJ": ("3.60", "mmol/L")}, authority="OTHER"))
     assert results(database) == []
     assert one(database, "SELECT count(*) FROM patient") == 0
-    done("apply", site_file(tmp_path, listed.replace('["HOSP"]', '["HOSP", "OTHER"]')), *BY)
+    said = done("apply", site_file(tmp_path, listed.replace('["HOSP"]', '["HOSP", "OTHER"]')), *BY)
+    assert "1 reports of an authority that is not listed now would find their patient" in said
     assert results(database) == [("ca", "3.6", "mmol/L")]
     assert one(database, "SELECT sent_id FROM patient") == "OTHER|7"
     assert counts(database) == [(1, 1, 0, 0, 0)]

@@ -92,6 +92,15 @@ def test_a_downgrade_is_a_note_by_a_sample_and_told_by_a_correction() -> None:
     assert (corrected.send, corrected.reason, corrected.only_told) == (True, "corrected_down", True)
 
 
+def test_another_site_file_tells_like_a_correction() -> None:
+    """What the laboratory sent stands for another value than people were told."""
+    for severity, value in ((Severity.MEDIUM, "2.70"), (Severity.HIGH, "3.00")):
+        before, new = told(value=Decimal("3.10")), alert(severity=severity, value=Decimal(value))
+        said = decide(before, new, "updated", now=SOON, cause="mapping")
+        assert said == decide(before, new, "updated", now=SOON, cause="correction")
+        assert said.only_told
+
+
 def test_a_correction_within_the_grade_is_told_when_it_moves_the_value_far() -> None:
     decision = decide(
         told(value=Decimal("3.10")), alert(value=Decimal("3.00")), "updated", now=SOON, cause="correction"
