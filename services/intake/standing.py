@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from services.intake import metrics
@@ -70,8 +71,14 @@ class StandingSite:
 
 
 def _faulty(error: Exception, kept: Site) -> Technical:
+    """The same mistake beside the same good file is one alert; after a good one in between it is a new one."""
     detail = (
         f"intake keeps working with the site file it had ({kept.version}): the new one cannot be used. {error}. "
         "Correct it; it is read again by itself"
     )
-    return Technical(key=KIND, kind=KIND, detail=detail)
+    detail_sl = (
+        f"sprejem dela naprej s prejšnjo datoteko ustanove ({kept.version}): nove ni mogoče uporabiti. {error}. "
+        "Popravite jo; prebrana bo sama"
+    )
+    key = f"{KIND}:{kept.version}:{sha256(str(error).encode()).hexdigest()[:12]}"
+    return Technical(key=key, kind=KIND, detail=detail, detail_sl=detail_sl)

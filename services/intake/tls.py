@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from services.intake import metrics
@@ -98,8 +99,7 @@ class TlsWatch:
             context = make_context(self._settings)
         except TlsUnusable as error:
             logger.warning("tls.files_faulty", error=str(error))
-            detail = f"intake keeps the certificates it had: the new ones cannot be used. {error}"
-            self._tell(Technical(key=FAULTY, kind=FAULTY, detail=detail))
+            self._tell(_faulty(error, self._seen))
             return
         if context is not None:
             await self._renew(context)
@@ -119,15 +119,32 @@ class TlsWatch:
             return
         metrics.CERTIFICATE_ENDS.labels(use).set(ends.timestamp())
         if ends - now < PAGE_BEFORE:
-            what = "has ended: senders cannot connect" if ends <= now else "ends soon: then no sender can connect"
-            detail = f"the certificate {use} ({path}) {what}; {ends.astimezone(UTC):%Y-%m-%d %H:%M}Z. Replace the file"
-            self._told(Technical(key=f"{KIND}:{use}:{ends:%Y-%m-%d}:{ends <= now}", kind=KIND, detail=detail))
+            self._told(_ending(use, path, ends, ended=ends <= now))
 
     def _told(self, fault: Technical) -> None:
         """Once a process: the same again would only count."""
         if fault.key not in self._said:
             self._said.add(fault.key)
             self._tell(fault)
+
+
+def _ending(use: str, path: Path, ends: datetime, *, ended: bool) -> Technical:
+    what = "has ended: senders cannot connect" if ended else "ends soon: then no sender can connect"
+    what_sl = "je poteklo: pošiljatelji se ne morejo povezati" if ended else "kmalu poteče: povezav potem ne bo"
+    until = f"{ends.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+    return Technical(
+        key=f"{KIND}:{use}:{ends:%Y-%m-%dT%H:%M}:{ended}", kind=KIND,
+        detail=f"the certificate {use} ({path}) {what}; {until}. Replace the file",
+        detail_sl=f"potrdilo {use} ({path}) {what_sl}; {until}. Zamenjajte datoteko",
+    )  # fmt: skip
+
+
+def _faulty(error: Exception, files: object) -> Technical:
+    """One alert for each state of the files."""
+    key = f"{FAULTY}:{sha256(repr(files).encode()).hexdigest()[:12]}"
+    detail = f"intake keeps the certificates it had: the new ones cannot be used. {error}"
+    detail_sl = f"sprejem ohranja prejšnja potrdila: novih ni mogoče uporabiti. {error}"
+    return Technical(key=key, kind=FAULTY, detail=detail, detail_sl=detail_sl)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
