@@ -80,11 +80,11 @@ class Rules:
             elif memo is None or _concerns(rule, memo, reach):
                 self._one(person, view, rule, None if reach.analytes is None else reach.since)
             trails[rule.name] = person.memos.get(rule.name)
-        return [state for rule in self.rules for state in said(person, rule.name)]
+        return _said(person, self.rules)
 
     def _timed(self, person: Stored, view: View, rule: Rule, reach: Reach) -> None:
         """Anew, after the others: time alone changes what it says. Keeps when that is next."""
-        others = (state for other in self.rules if not other.timed for state in said(person, other.name))
+        others = _said(person, [other for other in self.rules if not other.timed])
         seen = msgspec.structs.replace(view, alerts=tuple(others))
         seen.memo[KEPT] = (person.disease, None if reach.analytes is None else reach.since)
         self._one(person, seen, rule, None)
@@ -100,7 +100,8 @@ class Rules:
             person.memos.pop(rule.name, None)
             person.incomplete[rule.name] = f"{type(error).__name__}: {error}"
         else:
-            person.incomplete.pop(rule.name, None)
+            if person.incomplete:
+                person.incomplete.pop(rule.name, None)
         self.seconds[rule.name] = self.seconds.get(rule.name, 0.0) + perf_counter() - began
 
 
@@ -112,6 +113,14 @@ def _concerns(rule: Rule, memo: Memo, reach: Reach) -> bool:
     if since is None or not memo.alerts or NOTED.isdisjoint(reach.analytes):
         return False
     return any(a.sampled_at >= since for a in memo.alerts)
+
+
+def _said(person: Stored, rules: Sequence[Rule]) -> list[AlertState]:
+    found: list[AlertState] = []
+    for rule in rules:
+        memo = person.memos.get(rule.name)
+        found += said(person, rule.name) if memo is None else memo.alerts
+    return found
 
 
 def said(person: Stored, rule: str) -> tuple[AlertState, ...]:
