@@ -52,7 +52,7 @@ class Place:
 
     def end(self) -> None:
         """Whatever still runs after a failed test."""
-        for started in (one for one in self._started if one.poll() is None):
+        for started in (each for each in self._started if each.poll() is None):
             started.kill()
             started.communicate()
 
@@ -100,7 +100,7 @@ def test_history_is_stored_and_judged_and_nobody_hears_of_it(place: Place) -> No
 
 
 def test_a_killed_import_goes_on_where_the_ledger_stands(place: Place) -> None:
-    file = place.file("years.csv", HEADER + "".join(rows(range(60), 40)))
+    file = place.file("years.csv", HEADER + "".join(rows(range(300), 6)))
     running = place.start(file)
     wait(lambda: one(place.database, "SELECT count(*) FROM source_message") > 5)
     running.kill()
@@ -108,9 +108,9 @@ def test_a_killed_import_goes_on_where_the_ledger_stands(place: Place) -> None:
     before = one(place.database, "SELECT count(*) FROM source_message")
     code, said = place.run(file)
     assert code == 0, said
-    assert before < 60, "it had ended before it was killed"
-    assert f"results: {60 * 160} in = {60 * 160} stored + 0 duplicate" in said
-    assert place.counts() == (60 * 160, 60 * 160, 0, 0, 0)
+    assert before < 300, "it had ended before it was killed"
+    assert f"results: {300 * 24} in = {300 * 24} stored + 0 duplicate" in said
+    assert place.counts() == (300 * 24, 300 * 24, 0, 0, 0)
 
 
 def test_broken_off_by_a_person_it_ends_by_itself(place: Place) -> None:
