@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from schemas.patient_event import Event, Refused
 from services.clock.rhythm import collect
 from services.ledger.opening import open_ledger
 from services.shared import database as databases
+from tests.conftest import Topics
 from tests.real import events
 from tests.real.board import BoardProcess, bearer, board, link, person, token
 from tests.real.ledgers import ask, one, settings, stream
+from tests.real.workers import produce, wait, worker
 
 pytestmark = pytest.mark.real
 SITE = (
@@ -146,3 +149,29 @@ def test_feeds_on_pages_and_in_the_api(running: BoardProcess) -> None:
     nobody_of_the_test_realm_is_on_a_board_or_list_but_a_steward_finds_them(running)
     a_person_enrols_a_candidate(running)
     silence_is_said_on_every_page_and_ends_with_it(running)
+
+
+def test_a_person_enrols_a_candidate_from_the_page(
+    topics: Topics, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the stream: the finding lists the patient, the person's word takes it off and opens the watch."""
+    site = tmp_path / "site.toml"
+    site.write_text('[enrolment]\nwatch = "listed"\n')
+    for name, value in (("KAFKA", topics.bootstrap), ("DATABASE", database), ("SITE", str(site))):
+        monkeypatch.setenv(f"HALO_{name}", value)
+    person(database, "novak", "on_call")
+    with worker(topics.bootstrap, database, tmp_path), board(database, tmp_path) as process:
+        produce(topics.bootstrap, [events.report(2, {"mspike": "12"})])
+        wait(lambda: one(database, "SELECT count(*) FROM candidate") == 1)
+        public = one(database, "SELECT public_id FROM patient")
+        with page_of(process, "novak") as client:
+            text = client.get("/candidates", params={"lang": "en"}).text
+            csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', text)
+            assert csrf
+            done = client.post(f"/candidates/{public}", data={"value": "enrolled", "csrf": csrf[1]})
+            assert (done.status_code, "The decision was taken" in done.text) == (200, True)
+            wait(lambda: one(database, "SELECT unwatched FROM patient") == "")
+            assert public not in client.get("/candidates").text
+    entry = one(database, "SELECT body FROM context_event")
+    assert (entry["kind"], entry["value"]) == ("enrolment", "enrolled")
+    assert ask(database, "SELECT who FROM audit WHERE action = 'context'") == [("novak",)]
