@@ -119,7 +119,7 @@ class Work(msgspec.Struct, kw_only=True):
         """What was held as a whole, now that a person says it is about whom it names. Its message is stored already."""
         self._context(_again(event), event)
 
-    def doubted(self, event: LabReport) -> str:
+    def doubted(self, event: LabReport | ContextChange) -> str:
         """The question about a stored message that names somebody only now, told to the steward; empty without one."""
         found, record = self._doubt(_again(event), event), self.locked.by_sent[event.patient.id]
         if found:

@@ -138,13 +138,16 @@ class Remapper:
         items: Collection[str] | None, by: str,
     ) -> Taken:  # fmt: skip
         """Administration that was held as a whole: a person says that it is about whom it names. Never a merge."""
-        wanted = [
-            item for item in await held_items.of(conn, [event_id]) if item.open and (items is None or item.id in items)
-        ]
+        found = [item for item in await held_items.of(conn, [event_id]) if item.open]
+        wanted = [item for item in found if (not item.barred if items is None else item.id in items)]
         if not wanted or isinstance(event, PatientMerge) or self._site.refuses_identity(event.patient.id):
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
         work = await self.work_on(conn, event.patient.id)
         await conn.execute(_MOVE, {"record": work.locked.by_sent[event.patient.id], "event_id": event_id})
+        if items is None and (doubt := await _doubt(conn, work, event)):
+            await held_items.doubt(conn, [item.id for item in wanted], doubt)
+            await work.writes.flush(conn, self._journal)
+            return Taken(held=tuple((item.id, identity.CONFLICT) for item in wanted), patient=event.patient.id)
         work.admit(event)
         work.finish()
         closed = [item.id for item in wanted]
@@ -279,10 +282,10 @@ def _cause(found: Rederived, at: datetime) -> Cause:
     return Cause(event_id=None, received_at=at, kind="mapping", history=found.moved and not live)
 
 
-async def _doubt(conn: AsyncConnection[Any], work: Work, report: LabReport) -> str:
+async def _doubt(conn: AsyncConnection[Any], work: Work, event: LabReport | ContextChange) -> str:
     """Whether a message whose number is taken only now is about whom it names."""
-    work.others = await numbers.known(conn, set(identity.numbers(report.patient)) - {report.patient.id})
-    return work.doubted(report)
+    work.others = await numbers.known(conn, set(identity.numbers(event.patient)) - {event.patient.id})
+    return work.doubted(event)
 
 
 def remapped_results(found: Rederived) -> list[Result]:
