@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 
-from schemas.patient_event import Event, Patient, Purpose, ReportedResult, Source, Where
+from schemas.patient_event import Event, Patient, Purpose, ReportedResult, Source
 from services.reading.fhir.cutting import cut, whole
 from services.reading.fhir.family import Family, Member
 from services.reading.fhir.faults import Fault, Invalid
@@ -23,8 +23,6 @@ from services.reading.fhir.scope import convert
 from services.reading.fhir.types import Encounter, Reference
 from services.reading.fhir.types import Patient as SentPatient
 
-NOWHERE = Where(segment=0, offset=0, length=0)
-"""Until it is known in which bytes a result will stand."""
 _Result = tuple[Piece, Patient, ReportedResult]
 
 
@@ -65,7 +63,7 @@ class Assembly:
             part = self._part(found.address)
             return [
                 (piece, patient, msgspec.structs.replace(result, part=part))
-                for result in read_results(found, NOWHERE, self._naming)
+                for result in read_results(found, self._naming)
             ]
         except Invalid as error:
             self._fault(piece, error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -46,6 +46,11 @@ class _Entry(msgspec.Struct):
 
 class _Bundle(msgspec.Struct):
     entry: list[msgspec.Raw] = []
+
+
+class _Parts(msgspec.Struct):
+    component: list[msgspec.Raw] = []
+    contained: list[msgspec.Raw] = []
 
 
 def parse(data: bytes) -> Tree:
@@ -96,10 +101,21 @@ def _each_once(pairs: list[tuple[str, Any]]) -> Tree:
 def entry_spans(data: bytes) -> list[Span]:
     """Where each `Bundle.entry` stands. `data` was parsed before."""
     start = len(BOM) if data.startswith(BOM) else 0
+    return _spans(msgspec.json.decode(memoryview(data)[start:], type=_Bundle).entry, data, start)
+
+
+def part_spans(data: bytes, name: Literal["component", "contained"]) -> list[Span]:
+    """Where each part of that name stands in the bytes of a resource."""
+    start = len(BOM) if data.startswith(BOM) else 0
+    parts = msgspec.json.decode(memoryview(data)[start:], type=_Parts)
+    return _spans(parts.component if name == "component" else parts.contained, data, start)
+
+
+def _spans(parts: list[msgspec.Raw], data: bytes, start: int) -> list[Span]:
     spans: list[Span] = []
-    for raw in msgspec.json.decode(memoryview(data)[start:], type=_Bundle).entry:
+    for raw in parts:
         piece = bytes(raw)
-        offset = data.find(piece, start)  # between two entries stand a comma and blanks only
+        offset = data.find(piece, start)  # between two of them stand a comma and blanks only
         spans.append(Span(offset, len(piece)))
         start = offset + len(piece)
     return spans

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from services.reading.fhir.document import Tree
+from services.reading.fhir.document import Span, Tree, part_spans
 from services.reading.fhir.faults import Invalid
 from services.reading.fhir.message import Message, Piece
 from services.reading.fhir.naming import address_of
-from services.reading.fhir.observations import Found, Reported
+from services.reading.fhir.observations import WHOLE, Found, Reported
 from services.reading.fhir.scope import Scope, contained, convert
 from services.reading.fhir.types import DiagnosticReport, Observation, Reference
 
@@ -55,18 +55,26 @@ class Family:
         return sum(reported.scope.find(one) is not None for one in reported.report.result)
 
     def _try(self, piece: Piece) -> None:
+        data = self._message.data[piece.place.offset : piece.place.offset + piece.place.length]
         try:
-            self._take(piece, piece.resource, address_of(piece.type, piece.id, piece.full_url))
-            for inside in contained(piece.resource):
-                self._take(piece, inside, address_of(piece.type, piece.id, piece.full_url, str(inside.get("id", "?"))))
+            self._take(piece, piece.resource, address_of(piece.type, piece.id, piece.full_url), data, WHOLE)
+            inside = _inside(piece.resource)
+            for tree, span in zip(inside, part_spans(data, "contained") if inside else (), strict=True):
+                address = address_of(piece.type, piece.id, piece.full_url, str(tree.get("id", "?")))
+                self._take(piece, tree, address, data[span.offset : span.offset + span.length], span)
         except Invalid as error:
             self.faults[piece.number] = error
 
-    def _take(self, piece: Piece, tree: Tree, address: str) -> None:
+    def _take(self, piece: Piece, tree: Tree, address: str, data: bytes, place: Span) -> None:
         holder = self._message.scope.of(piece.resource)
         if tree.get("resourceType") == "Observation":
             observation = convert(tree, Observation)
-            self._observations[id(tree)] = (piece, Found(observation=observation, scope=holder, address=address))
+            inner = part_spans(data, "component") if observation.component else []
+            found = Found(
+                observation=observation, scope=holder, address=address, place=place,
+                parts=tuple(Span(place.offset + one.offset, one.length) for one in inner),
+            )  # fmt: skip
+            self._observations[id(tree)] = (piece, found)
             for member in _named(observation.has_member, holder):
                 self._panels.setdefault(member, []).append(id(tree))
         elif tree.get("resourceType") == "DiagnosticReport":
@@ -92,6 +100,14 @@ class Family:
 
     def _reported(self, keys: list[int]) -> Reported | None:
         return next((self._within[key] for key in keys if key in self._within), None)
+
+
+def _inside(resource: Tree) -> list[Tree]:
+    found = contained(resource)
+    sent = resource.get("contained", [])
+    if not isinstance(sent, list) or len(sent) != len(found):
+        raise Invalid("structure", "contained holds something that is no resource", "contained")
+    return found
 
 
 def _named(references: tuple[Reference, ...], scope: Scope) -> list[int]:

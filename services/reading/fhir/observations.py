@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.patient_event import Absent, Patient, ReportedResult, Where
+from services.reading.fhir.document import Span
 from services.reading.fhir.faults import Invalid
 from services.reading.fhir.naming import Naming, Order, laboratory, order_of
 from services.reading.fhir.people import read_subject
@@ -27,6 +28,8 @@ from services.reading.fhir.values import (
 )
 
 WITHDRAWN = "entered-in-error"
+WHOLE = Span(0, 0)
+"""All of the resource."""
 PANEL = "document"
 """Reason of a header without a value of its own whose members come apart: like a document, nothing to read in it."""
 
@@ -47,6 +50,10 @@ class Found:
     scope: Scope
     address: str = ""
     """Where it lives at the sender; empty where its id is one of this message only."""
+    place: Span = WHOLE
+    """Within the resource that was sent."""
+    parts: tuple[Span, ...] = ()
+    """Of its components, likewise."""
     panels: tuple[Found, ...] = ()
     """Those that name it as a member, the nearest first."""
     within: Reported | None = None
@@ -74,25 +81,29 @@ def read_patient_of(found: Found, naming: Naming) -> Patient:
     return patient
 
 
-def read_results(found: Found, where: Where, naming: Naming) -> Iterator[ReportedResult]:
-    """The value, if there is one, and one result for each component. Raises Invalid."""
+def read_results(found: Found, naming: Naming) -> Iterator[ReportedResult]:
+    """The value, if there is one, and one result for each component, each with its place in the resource.
+
+    Raises Invalid.
+    """
     observation = found.observation
-    common = _common(found, where, naming)
+    common = _common(found, naming)
     bare = observation.component or observation.has_member
     value = read_value(observation)
     if not (isinstance(value, Absent) and bare):
-        yield _result(observation, common, "")
+        yield _result(observation, common, "", found.place)
     elif not observation.component and not any(found.scope.find(one) for one in observation.has_member):
-        yield common.made(observation, Absent(reason=PANEL), "", "")
-    yield from _components(observation, common)
+        yield common.made(observation, Absent(reason=PANEL), "", "", found.place)
+    yield from _components(found, common)
 
 
-def _components(observation: Observation, common: _Common) -> Iterator[ReportedResult]:
+def _components(found: Found, common: _Common) -> Iterator[ReportedResult]:
+    observation = found.observation
     names = [_code(part) for part in observation.component]
     counts = Counter([*names, _code(observation)])
     for number, (part, name) in enumerate(zip(observation.component, names, strict=True), start=1):
         try:
-            yield _result(part, common, f"component/{number}" if counts[name] > 1 else "")
+            yield _result(part, common, f"component/{number}" if counts[name] > 1 else "", found.parts[number - 1])
         except Invalid as error:
             place = f"component[{number - 1}]" + (f".{error.place}" if error.place else "")
             raise Invalid(error.code, error.text, place) from error
@@ -103,16 +114,15 @@ def _code(part: Valued) -> tuple[str, str]:
     return (found[0].system, found[0].code) if found else ("", "")
 
 
-def _result(part: Valued, common: _Common, sub_id: str) -> ReportedResult:
+def _result(part: Valued, common: _Common, sub_id: str, place: Span) -> ReportedResult:
     value = read_value(part)
-    return common.made(part, value, read_unit(part), sub_id)
+    return common.made(part, value, read_unit(part), sub_id, place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Common:
     """What the results of one Observation share."""
 
-    where: Where
     status: str
     laboratory: str
     order: Order
@@ -125,11 +135,12 @@ class _Common:
     method: str
     comments: tuple[str, ...]
 
-    def made(self, part: Valued, value: object, unit: str, sub_id: str) -> ReportedResult:
+    def made(self, part: Valued, value: object, unit: str, sub_id: str, place: Span) -> ReportedResult:
         """One result of it."""
         kind = next((name for name in _KINDS if getattr(part, name) is not None), "value_")
         return ReportedResult(
-            code=read_codings(part.code), status=self.status, value=value, where=self.where,  # type: ignore[arg-type]  # a Value
+            code=read_codings(part.code), status=self.status, value=value,  # type: ignore[arg-type]  # a Value
+            where=Where(segment=0, offset=place.offset, length=place.length),
             laboratory=self.laboratory, filler_order=self.order.filler, placer_order=self.order.placer,
             accession=self.draw.accession, specimen=self.draw.id, specimen_conditions=self.draw.conditions,
             sub_id=sub_id, collected_at=self.collected[0], collected_from=self.collected[1],
@@ -142,14 +153,13 @@ class _Common:
 _KINDS = tuple(name for name in Valued.__struct_fields__ if name.startswith("value_"))
 
 
-def _common(found: Found, where: Where, naming: Naming) -> _Common:
+def _common(found: Found, naming: Naming) -> _Common:
     observation, within = found.observation, found.within
     lineage = [one.observation for one in (found, *found.panels)]
     draw = _draw(found)
     collected, times = _collected(found, draw)
     issued = next((one.issued for one in lineage if one.issued), within.report.issued if within else "")
     return _Common(
-        where=where,
         status=_status(observation, within),
         laboratory=_laboratory(found, naming),
         order=_order(found, draw),

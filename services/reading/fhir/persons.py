@@ -17,6 +17,7 @@ from schemas.patient_event import (
     Purpose,
     ReportedResult,
     Source,
+    Where,
 )
 from services.reading import death
 from services.reading.fhir.cutting import Cut
@@ -68,7 +69,10 @@ def events_of(person: Person, cut: Cut, source: Source, purpose: Purpose) -> Ite
 
 
 def _stand(result: ReportedResult, cut: Cut, number: int) -> ReportedResult:
-    return msgspec.structs.replace(result, where=cut.places[number])
+    """From its place in the resource to that in the bytes that are kept; without a length it is the whole resource."""
+    within, of = result.where, cut.places[number]
+    place = Where(segment=of.segment, offset=of.offset + within.offset, length=within.length or of.length)
+    return msgspec.structs.replace(result, where=place)
 
 
 def _change(person: Person, source: Source, cut: Cut) -> ContextChange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +97,9 @@ def test_two_spellings_of_one_unit_are_one(code: str, unit: str) -> None:
         ({"code": "2160-0"}, [("structure", "Observation.code")]),
         ({"component": [{"valueInteger": 1, "valueString": "1"}]}, [("structure", "Observation.component[0].value")]),
         ({"subject": None}, [("structure", "Observation.subject.identifier")]),
+        ({"contained": [7]}, [("structure", "Observation.contained")]),
+        ({"contained": {"a": 1}}, [("structure", "Observation.contained")]),
+        ({"contained": True}, [("structure", "Observation.contained")]),
     ],
 )
 def test_contradictions_are_refused_with_their_place(more: Tree, expected: list[tuple[str, str]]) -> None:
@@ -202,7 +206,9 @@ def test_components_are_results_of_their_own() -> None:
     assert [(one.code[0].code, one.sub_id) for one in read_] == [
         ("36916-5", "component/1"), ("33944-0", ""), ("36916-5", "component/3"),
     ]  # fmt: skip
-    assert len({one.where for one in read_}) == 1
+    (report,) = reports(read_tree(bundle(observation(subject=subject("2")), tree)))[1:]
+    pieces = [report.raw[one.where.offset : one.where.offset + one.where.length] for one in report.results]
+    assert [json.loads(piece) for piece in pieces] == parts
     both = results(observation(component=parts[1:2]))
     assert [one.code[0].code for one in both] == ["2160-0", "33944-0"]
 
@@ -217,6 +223,9 @@ def test_a_panels_members_inherit_what_they_do_not_say() -> None:
     contained = [{**one, "id": f"m{number}"} for number, one in enumerate(members, 1)]
     read_ = results(_panel(id="p", contained=contained, basedOn=[{"identifier": {"value": "F9"}}]))
     assert [one.value for one in read_] == [Quantity(number="180"), Quantity(number="181")]
+    (report,) = reports(read_tree(_panel(id="p", contained=contained)))
+    pieces = [report.raw[one.where.offset : one.where.offset + one.where.length] for one in report.results]
+    assert [json.loads(piece)["id"] for piece in pieces] == ["m1", "m2"]
     assert {(one.collected_at, one.reported_at, one.filler_order) for one in read_} == {
         ("2026-03-01T07:15:00+01:00", "2026-03-01T08:30:00+01:00", "F9")
     }

@@ -164,6 +164,7 @@ def test_every_entry_comes_to_something(tree: Tree) -> None:
             mapped = map_report(event)
             found = len(mapped.results) - mapped.derived + len(mapped.quarantined) + len(mapped.ignored)
             assert found == len(event.results)
+            assert len({one.where for one in event.results}) == len(event.results), "each is found by its place"
             for one in event.results:
                 assert event.raw[one.where.offset : one.where.offset + one.where.length][:1] == b"{"
 
