@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 from typing import Any, LiteralString
 
 import click
@@ -50,6 +51,8 @@ WHERE id IN (SELECT id FROM patient WHERE site_version = '' ORDER BY id LIMIT 10
 _MENDED: LiteralString = (
     "UPDATE operations_alert SET closed_at = clock_timestamp() WHERE kind = 'pack_unusable' AND closed_at IS NULL"
 )
+LOOK, PATIENCE = 0.5, 30.0
+"""Seconds between two looks how far the clock is, and without any progress until that is said."""
 _LAG = 0.2
 """Seconds between two looks when somebody else holds a person's lock."""
 
@@ -59,11 +62,15 @@ _LAG = 0.2
 @click.option("--by", "login", default="", help="Login of who does it; left out, only the preview is shown.")
 @click.option("--second", default="", help="Login of the second person.")
 @click.option("--yes", is_flag=True, help="Do not ask after the preview.")
+@click.option(
+    "--here", is_flag=True, help="Read everything again in this command, not in the clock; with its channels."
+)
 @DATA_DIR
-def apply(file: Path, login: str, second: str, data_dir: Path | None, *, yes: bool) -> None:
+def apply(file: Path, login: str, second: str, data_dir: Path | None, *, yes: bool, here: bool) -> None:
     """Put the site file FILE in force and read everything stored by it.
 
-    First says which entries, results and alerts would change. Without --by nothing else happens.
+    First says which entries, results and alerts would change. Without --by nothing else happens. The clock reads
+    everything again, the command shows how far it is; interrupted, it is started again with the same file.
     """
     site, settings = read_file(file), settings_of(data_dir)
     old, found, people = transacted(data_dir, lambda conn, _journal: _look(conn, settings, site, login, second))
@@ -78,6 +85,9 @@ def apply(file: Path, login: str, second: str, data_dir: Path | None, *, yes: bo
             click.confirm(f"Put {file} in force, by {' and '.join(p.said for p in people)}?", abort=True)
         transacted(data_dir, lambda conn, journal: _activate(conn, journal, old, site, people, found))
         Sayer().say(f"{site.version} is in force, by {' and '.join(p.said for p in people)}", style="green")
+    if not here:
+        asyncio.run(_wait(settings))
+        return
     brought = asyncio.run(_bring(settings))
     said = f"read again: {brought.persons} patients, {brought.results} results that mean something else"
     Sayer().say(said + (f"; {brought.failed} could not be read, operations are told" if brought.failed else ""))
@@ -173,11 +183,27 @@ async def _activate(
     ))  # fmt: skip
 
 
+async def _wait(settings: Settings) -> None:
+    """Show how far the clock is, which has the channels of the installation."""
+    sayer, left, since = Sayer(), -1, monotonic()
+    async with await database.connect(settings.database, "site", autocommit=True) as conn:
+        while now := await bringing_up.left(conn):
+            if now != left:
+                sayer.say(f"{now} patients are still to be read again")
+                left, since = now, monotonic()
+            elif monotonic() - since > PATIENCE:
+                sayer.say(f"nothing moves: is the clock running? {now} patients wait for it; `halo site apply` with the "
+                          "same file and --here does it without", style="yellow")  # fmt: skip
+                return
+            await asyncio.sleep(LOOK)
+    sayer.say("everybody is read by the file in force", style="green")
+
+
 async def _bring(settings: Settings) -> Brought:
     """Until nobody is behind; interrupted it is simply started again."""
     total, sayer, step = Brought(), Sayer(), BringUp(_remapper(settings))
     async with await database.connect_writer(settings.database, "site") as conn:
-        left = await step.left(conn)
+        left = await bringing_up.left(conn)
         while left:
             try:
                 done = await step.round(conn)

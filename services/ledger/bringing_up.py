@@ -19,6 +19,7 @@ from services.ledger.errors import AliasesChanged, PackUnusable
 from services.ledger.operations import Technical, report
 from services.ledger.remapping import Remapper, remapped_results
 from services.ledger.rereading import Rederived
+from services.ledger.stored_messages import decoded
 
 CHUNK = 20
 """Persons at most before the caller is asked again."""
@@ -32,7 +33,7 @@ _BEHIND: LiteralString = """
 SELECT id, sent_id, site_version FROM patient WHERE site_version NOT IN ('', %s) AND NOT (id = ANY(%s))
     AND id NOT IN (SELECT retired_id FROM patient_alias) ORDER BY id LIMIT %s
 """
-COUNT: LiteralString = """
+_COUNT: LiteralString = """
 SELECT count(*) FROM patient WHERE site_version NOT IN ('', %s)
     AND id NOT IN (SELECT retired_id FROM patient_alias)
 """
@@ -41,7 +42,7 @@ UPDATE patient SET site_version = %(new)s WHERE id IN (
     SELECT id FROM patient WHERE site_version = %(old)s ORDER BY id LIMIT 2000 FOR NO KEY UPDATE SKIP LOCKED)
 """
 _NAMELESS: LiteralString = """
-SELECT event_id::text FROM source_message
+SELECT event_id::text, event FROM source_message
 WHERE patient_id IS NULL AND type = 'lab_report' AND event_id > %s ORDER BY event_id LIMIT 200
 """
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -70,11 +71,17 @@ class BringUp:
         self._done = ""
         self._left: set[int] = set()
         self._mark, self._since = "", 0.0
+        self._named = ""
+        """Version for which messages that named nobody were gone through."""
 
     async def __call__(self, conn: AsyncConnection[Any]) -> int:
         """About a second's work: how many persons were taken up; 0 when nobody is behind."""
         found = await self.round(conn)
-        return found.persons + found.failed
+        count = found.persons + found.failed
+        if not count and self._named != self._mark:
+            await self.nameless(conn)
+            self._named = self._mark
+        return count
 
     async def round(self, conn: AsyncConnection[Any]) -> Brought:
         """The same, with what came of it. A LedgerError, or one of psycopg: nothing wrong with the person, again."""
@@ -89,17 +96,14 @@ class BringUp:
                 break
         return brought
 
-    async def left(self, conn: AsyncConnection[Any]) -> int:
-        """How many persons are behind."""
-        row = await (await conn.execute(COUNT, (await site_in_force.version_in_force(conn),))).fetchone()
-        return int(row[0]) if row else 0
-
     async def nameless(self, conn: AsyncConnection[Any]) -> int:
         """Messages that named no patient the file before took: those that this one takes. How many results of them."""
         last, taken = _NOBODY, 0
         while rows := await (await conn.execute(_NAMELESS, (last,))).fetchall():
-            for (event_id,) in rows:
-                taken += await self._message(conn, event_id)
+            for event_id, event in rows:
+                report = decoded(event)
+                if report is not None and not self._remapper.site.refuses_identity(report.patient.id):
+                    taken += await self._message(conn, event_id)
             last = rows[-1][0]
         return taken
 
@@ -143,6 +147,12 @@ class BringUp:
             brought.failed += 1
         else:
             brought.add(found)
+
+
+async def left(conn: AsyncConnection[Any]) -> int:
+    """How many persons are behind the file in force."""
+    row = await (await conn.execute(_COUNT, (await site_in_force.version_in_force(conn),))).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _fault(record: int, error: Exception) -> Technical:

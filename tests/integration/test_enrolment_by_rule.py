@@ -118,7 +118,7 @@ def test_a_rule_that_is_applied_later_enrols_from_what_is_stored(
     person(database, "novak", "on_call")
     person(database, "kovac", "steward")
     more = RULES + '[[enrol]]\nname = "also these"\nservice = "GAS"\n'
-    done("apply", site_file(tmp_path, more, "more.toml"), "--by", "kovac", "--second", "novak", "--yes")
+    done("apply", site_file(tmp_path, more, "more.toml"), "--by", "kovac", "--second", "novak", "--yes", "--here")
     assert unwatched(database) == ["", "not_enrolled"]
     assert ask(database, SAID) == [("also these", "enrolled")]
     assert one(database, "SELECT count(DISTINCT patient_id) FROM delivery") == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from services.cli import site_apply
 from services.cli.app import halo
 from services.cli.checks import check_site
 from services.ledger.bringing_up import BringUp
@@ -23,7 +25,7 @@ from tests.real.sites import BEFORE, done, local, run, site_file
 
 pytestmark = pytest.mark.real
 MENDED = BEFORE + '\n[[code]]\nlaboratory = "LAB1"\ncode = "KREA"\nanalyte = "creat"\n'
-BY = ("--by", "kovac", "--second", "novak", "--yes")
+BY = ("--by", "kovac", "--second", "novak", "--yes", "--here")
 
 
 @pytest.fixture(autouse=True)
@@ -191,22 +193,20 @@ def test_two_people_are_needed_and_stand_in_audit_and_sealed_log(
 def test_results_that_come_before_their_patient_is_re_derived_bring_them_up_first(
     database: str, hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command killed right after the file came into force: nobody's series is of two site files at once."""
+    """The clock stands still, or the command was killed: nobody's series is of two site files at once."""
     hospital.take(local(1, {"KREA": ("90", "umol/L")}, hours=-24), local(2, {"KREA": ("90", "umol/L")}, hours=-24))
 
-    async def killed(self: BringUp, conn: object) -> int:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as stopped:
-        stopped.setattr(BringUp, "left", killed)
-        assert run("apply", site_file(tmp_path, MENDED), *BY).exit_code == 1
+    monkeypatch.setattr(site_apply, "PATIENCE", 0.6)
+    said = done("apply", site_file(tmp_path, MENDED), *BY[:-1])
+    assert "2 patients are still to be read again" in said
+    assert "nothing moves: is the clock running? 2 patients wait for it" in said
     assert results(database) == []
     hospital.take(local(1, {"KREA": ("400", "umol/L")}))
     assert [row[1] for row in results(database)] == ["90", "400"]
     assert [row[0] for row in alerts(database) if row[0] == "REN_AKI"] == ["REN_AKI"]
     assert asyncio.run(_clock(hospital)) == 1, "the clock finishes what is left"
     assert len(results(database)) == 3
-    assert "0 patients" in done("apply", site_file(tmp_path, MENDED), *BY)
+    assert "everybody is read by the file in force" in done("apply", site_file(tmp_path, MENDED))
     assert "0 differences" in rebuild()
 
 
@@ -299,3 +299,31 @@ def test_who_reads_alike_under_both_files_is_only_marked(database: str, hospital
         assert {v for (v,) in ask(database, "SELECT site_version FROM patient")} == {version(database)}
     assert ask(database, seen) == before
     assert ask(database, "SELECT mapping_version FROM result") == read_by
+
+
+def test_the_clock_reads_everything_again_and_the_command_shows_how_far_it_is(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    """Also the messages that named nobody; by the channels of the clock, whatever the command's environment says."""
+    listed = BEFORE.replace("[[code]]", '[identifier]\nauthorities = ["HOSP"]\n\n[[code]]', 1)
+    done("apply", site_file(tmp_path, listed), *BY)
+    hospital.take(*(local(n, {"KREA": ("400", "umol/L"), "KALCIJ": ("3.60", "mmol/L")}) for n in range(5)),
+                  local(9, {"KALCIJ": ("3.60", "mmol/L")}, authority="OTHER"))  # fmt: skip
+    both = listed.replace('["HOSP"]', '["HOSP", "OTHER"]') + MENDED.removeprefix(BEFORE)
+    stop = threading.Event()
+
+    def clock() -> None:
+        while not stop.wait(0.2):
+            asyncio.run(_clock(hospital))
+
+    beside = threading.Thread(target=clock)
+    beside.start()
+    try:
+        said = done("apply", site_file(tmp_path, both), *BY[:-1])
+    finally:
+        stop.set()
+        beside.join()
+    assert said.endswith("everybody is read by the file in force\n")
+    asyncio.run(_clock(hospital))
+    assert len(results(database)) == 11
+    assert one(database, "SELECT count(*) FROM quarantine WHERE closed_at IS NULL") == 0
