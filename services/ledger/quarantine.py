@@ -30,7 +30,8 @@ REASONS = (
 MOST = 200
 """Rows a page, at most."""
 _WHERE: LiteralString = """
-(%(state)s = 'all' OR (q.closed_at IS NULL) = (%(state)s = 'open'))
+(%(state)s = 'all' OR (%(state)s = 'open' AND q.closed_at IS NULL)
+    OR (%(state)s = 'closed' AND q.closed_at IS NOT NULL))
 AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
 AND (%(laboratory)s::text IS NULL OR q.laboratory = %(laboratory)s)
 AND (%(code)s::text IS NULL OR q.code = %(code)s) AND (%(unit)s::text IS NULL OR q.unit = %(unit)s)
@@ -39,17 +40,25 @@ AND (%(looks)s = '' OR q.would_be = %(looks)s) AND (%(assigned)s = '' OR q.assig
 """
 _GROUPS: LiteralString = (
     """
-SELECT * FROM (SELECT q.reason, q.laboratory, q.code, q.unit, max(q.display) AS display, max(q.analyte) AS analyte,
-    count(*) AS count, count(DISTINCT q.patient_id) AS patients, min(q.received_at) AS first_at,
-    max(q.received_at) AS last_at, count(*) FILTER (WHERE q.would_be = 'CRITICAL') AS critical,
-    count(*) FILTER (WHERE q.would_be = 'HIGH') AS high, count(*) FILTER (WHERE q.assigned_to <> '') AS assigned,
-    (array_agg(DISTINCT left(q.value, 40)))[1:3] AS examples
-FROM quarantine AS q WHERE """
+WITH h AS (
+    SELECT q.reason, q.laboratory, q.code, q.unit, count(*) AS count, min(q.received_at) AS first_at,
+        max(q.received_at) AS last_at, count(*) FILTER (WHERE q.would_be = 'CRITICAL') AS critical,
+        count(*) FILTER (WHERE q.would_be = 'HIGH') AS high, count(*) FILTER (WHERE q.assigned_to <> '') AS assigned
+    FROM quarantine AS q WHERE """
     + _WHERE
     + """
-GROUP BY q.reason, q.laboratory, q.code, q.unit) AS g
+    GROUP BY q.reason, q.laboratory, q.code, q.unit
+), g AS (
+    SELECT * FROM h
+    ORDER BY critical = 0, high = 0, count DESC, last_at DESC, reason, laboratory, code, unit
+    OFFSET %(offset)s LIMIT %(limit)s
+)
+SELECT g.*, e.display, e.analyte, e.examples FROM g CROSS JOIN LATERAL (
+    SELECT max(n.display) AS display, max(n.analyte) AS analyte, array_agg(DISTINCT n.value) AS examples FROM (
+        SELECT q.display, q.analyte, left(q.value, 40) AS value FROM quarantine AS q
+        WHERE q.closed_at IS NULL AND (q.reason, q.laboratory, q.code, q.unit) = (g.reason, g.laboratory, g.code, g.unit)
+        ORDER BY q.received_at DESC, q.id DESC LIMIT 3) AS n) AS e
 ORDER BY g.critical = 0, g.high = 0, g.count DESC, g.last_at DESC, g.reason, g.laboratory, g.code, g.unit
-OFFSET %(offset)s LIMIT %(limit)s
 """
 )
 _ITEM: LiteralString = """
@@ -123,7 +132,6 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     analyte: str
     """Empty while the code is not known."""
     count: int
-    patients: int
     first_at: datetime
     last_at: datetime
     critical: int
@@ -132,6 +140,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     assigned: int
     """How many somebody takes care of."""
     examples: list[str]
+    """Of the newest."""
 
     @property
     def looks(self) -> Looks:
