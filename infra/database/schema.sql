@@ -877,7 +877,7 @@ CREATE INDEX patient_merge_retired ON public.patient_merge USING btree (retired_
 
 CREATE INDEX quarantine_event_id ON public.quarantine USING btree (event_id);
 
-CREATE INDEX quarantine_group ON public.quarantine USING btree (reason, laboratory, code, unit) WHERE (closed_at IS NULL);
+CREATE INDEX quarantine_group ON public.quarantine USING btree (reason, laboratory, code, unit, received_at DESC, id DESC) INCLUDE (would_be, assigned_to) WHERE (closed_at IS NULL);
 
 CREATE INDEX quarantine_log_item ON public.quarantine_log USING btree (item, id);
 
