@@ -38,15 +38,13 @@ AND (%(code)s::text IS NULL OR q.code = %(code)s) AND (%(unit)s::text IS NULL OR
 AND (%(event)s::uuid IS NULL OR q.event_id = %(event)s)
 AND (%(looks)s = '' OR q.would_be = %(looks)s) AND (%(assigned)s = '' OR q.assigned_to = %(assigned)s)
 """
-_GROUPS: LiteralString = (
-    """
+_COUNTED: LiteralString = """
 WITH h AS (
     SELECT q.reason, q.laboratory, q.code, q.unit, count(*) AS count, min(q.received_at) AS first_at,
         max(q.received_at) AS last_at, count(*) FILTER (WHERE q.would_be = 'CRITICAL') AS critical,
         count(*) FILTER (WHERE q.would_be = 'HIGH') AS high, count(*) FILTER (WHERE q.assigned_to <> '') AS assigned
     FROM quarantine AS q WHERE """
-    + _WHERE
-    + """
+_SHOWN: LiteralString = """
     GROUP BY q.reason, q.laboratory, q.code, q.unit
 ), g AS (
     SELECT * FROM h
@@ -54,13 +52,15 @@ WITH h AS (
     OFFSET %(offset)s LIMIT %(limit)s
 )
 SELECT g.*, e.display, e.analyte, e.examples FROM g CROSS JOIN LATERAL (
-    SELECT max(n.display) AS display, max(n.analyte) AS analyte, array_agg(DISTINCT n.value) AS examples FROM (
+    SELECT coalesce(max(n.display), '') AS display, coalesce(max(n.analyte), '') AS analyte,
+        coalesce(array_agg(DISTINCT n.value), '{}') AS examples FROM (
         SELECT q.display, q.analyte, left(q.value, 40) AS value FROM quarantine AS q
-        WHERE q.closed_at IS NULL AND (q.reason, q.laboratory, q.code, q.unit) = (g.reason, g.laboratory, g.code, g.unit)
+        WHERE (q.closed_at IS NULL OR %(state)s <> 'open')
+          AND (q.reason, q.laboratory, q.code, q.unit) = (g.reason, g.laboratory, g.code, g.unit)
         ORDER BY q.received_at DESC, q.id DESC LIMIT 3) AS n) AS e
 ORDER BY g.critical = 0, g.high = 0, g.count DESC, g.last_at DESC, g.reason, g.laboratory, g.code, g.unit
 """
-)
+_GROUPS: LiteralString = _COUNTED + _WHERE + _SHOWN
 _ITEM: LiteralString = """
 SELECT q.id, q.event_id, p.public_id AS patient, q.reason, q.detail, q.laboratory, q.code, q.system, q.display,
     q.analyte, q.value, q.unit, q.segment, q.place, q.collected_at, q.would_be, q.looks_in, q.received_at,

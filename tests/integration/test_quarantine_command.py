@@ -61,6 +61,7 @@ def test_closing_and_ignoring_carry_a_reason(run: Run, database: str) -> None:
     assert run("quarantine", "close", item, "--by", "vida").exit_code == 2
     assert run("quarantine", "close", item, "--by", "vida", "--note", "sent anew").exit_code == 0
     assert run("quarantine", "close", item, "--by", "vida", "--note", "again").exit_code == 1
+    assert "ambiguous_number" in run("quarantine", "list", "--state", "closed").output
     covid = ("--laboratory", "LAB1", "--code", "COVID", "--by", "vida", "--note", "not ours")
     assert run("quarantine", "ignore", *covid).exit_code == 0
     assert '[[ignore]]\nlaboratory = "LAB1"\ncode = "COVID"' in run("quarantine", "ignored").output
