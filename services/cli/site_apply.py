@@ -192,8 +192,8 @@ async def _wait(settings: Settings) -> None:
                 sayer.say(f"{now} patients are still to be read again")
                 left, since = now, monotonic()
             elif monotonic() - since > PATIENCE:
-                sayer.say(f"nothing moves: is the clock running? {now} patients wait for it; `halo site apply` with the "
-                          "same file and --here does it without", style="yellow")  # fmt: skip
+                sayer.say(f"nothing moves: is the clock running? {now} patients wait for it; the same command "
+                          "with --here does it without", style="yellow")  # fmt: skip
                 return
             await asyncio.sleep(LOOK)
     sayer.say("everybody is read by the file in force", style="green")

@@ -11,8 +11,8 @@ nothing was done, begin the transaction again.
     await remapper.bring(conn, work, root)
 
 re-derives everything of a person from the stored reports, with the cause `mapping`: whoever was told is told again
-where it matters, old and new value. The ledger does it before the next event of somebody who is behind, `halo site
-apply` and the clock do it for everybody else. Both hold the patient's lock.
+where it matters, old and new value. The ledger does it before the next event of somebody who is behind, the clock does
+it for everybody else. Both hold the patient's lock.
 
 Items that a person closed (`closed_as` `closed` or `ignored`), and those held for a reason that no site file gives
 (another patient's message), are left alone.
