@@ -1,7 +1,7 @@
 """After another site file came into force: everybody's stored reports are read by it, a person a transaction.
 
-The clock does it; `halo site apply` shows how far it is. A person of whom results come in meanwhile is brought up first,
-by the ledger itself: live traffic waits for one person at most.
+The clock does it; `halo site apply` shows how far it is. A person of whom results come in meanwhile is brought up
+first, by the ledger itself: live traffic waits for one person at most.
 """
 
 from __future__ import annotations
