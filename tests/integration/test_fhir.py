@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from schemas.codec import decode_event
 from schemas.patient_event import ContextChange, Event, LabReport, Refused
+from services.cli import send as send_command
 from services.cli import token as token_command
 from tests.bench.hostile_fhir import besiege
 from tests.conftest import PARTITIONS
@@ -166,6 +169,24 @@ def test_refusals_are_counted_and_seen(running: Endpoint, topic: Topic) -> None:
         running.send(body)
     reasons = [event.reason.partition(":")[0] for event in topic.new() if isinstance(event, Refused)]
     assert sorted(reasons) == ["invalid", "not_json", "too_large"]
+
+
+def test_halo_send_posts_files_and_says_what_was_refused(running: Endpoint, tmp_path: Path) -> None:
+    good, bad, token = tmp_path / "good.json", tmp_path / "bad.ndjson", tmp_path / "token"
+    good.write_text(json.dumps(observation(id="sent"), indent=1))
+    bad.write_text("\n".join(json.dumps(one) for one in (observation(id="sent2"), without(observation(), "subject"))))
+    token.write_text(SECRET + "\n")
+    options = ["--fhir", running.url, "--token-file", str(token), "--patience", "0"]
+    sent = CliRunner().invoke(send_command.command, [str(good), *options])
+    assert (sent.exit_code, sent.output) == (0, "201 good.json\n1 x 201\n")
+    sent = CliRunner().invoke(send_command.command, [str(bad), *options])
+    assert sent.exit_code == 1
+    assert sent.output.startswith("201 bad.ndjson\n422 bad.ndjson Observation no subject: whose result is this?")
+    nobody = CliRunner().invoke(
+        send_command.command, [str(good), "--fhir", "http://127.0.0.1:9/fhir", "--patience", "0"]
+    )
+    assert nobody.exit_code == 1
+    assert "no answer from http://127.0.0.1:9/fhir" in nobody.output
 
 
 def test_the_statement_of_what_is_taken_needs_no_token(running: Endpoint) -> None:
