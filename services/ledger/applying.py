@@ -265,7 +265,8 @@ class Work(msgspec.Struct, kw_only=True):
     def _changed(self, person: Stored, reach: Reach, cause: Cause) -> None:
         person.as_of = max(person.as_of, cause.received_at)
         self.touch(person)
-        self.writes.live[("series", person.root, None)] = None
+        if not realm.is_test(person.patient):
+            self.writes.live[("series", person.root, None)] = None
         if cause.history:
             before = self.waiting.get(person.root, (NOTHING, cause))[0]
             self.waiting[person.root] = (before | reach, cause)

@@ -202,7 +202,8 @@ class Teller:
         if decision.reason in STOPS:  # what a preview of going live counts
             entry.payload.update(feed=after.feed, sampled_at=after.state.sampled_at.isoformat())
         writes.journal.append(entry)
-        writes.live["alert", person.root, after.alert_id] = None
+        if not is_test(person.patient):
+            writes.live["alert", person.root, after.alert_id] = None
         return after
 
     def _recipients(self, after: StoredAlert, decision: Decision) -> tuple[Recipients, Recipients]:

@@ -123,6 +123,9 @@ def nobody_of_the_test_realm_is_on_a_board_or_list_but_a_steward_finds_them(runn
     secret = token(running.dsn, "api", "read")
     found = httpx.get(f"{running.url}/api/v1/alerts", headers=bearer(secret)).text
     assert alert not in found
+    assert httpx.get(f"{running.url}/api/v1/patients/{public}", headers=bearer(secret)).status_code == 404
+    root = one(running.dsn, "SELECT id FROM patient WHERE public_id = %s", public)
+    assert ask(running.dsn, "SELECT count(*) FROM live_event WHERE patient_id = %s", root) == [(0,)], "no screen hears"
 
 
 def a_person_enrols_a_candidate(running: BoardProcess) -> None:
