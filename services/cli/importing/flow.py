@@ -15,7 +15,7 @@ MOST_RECORDS = 200
 """Unprocessed, a partition."""
 AIM_SECONDS = 0.5
 """From Kafka's confirmation until a record is seen stored."""
-FEWEST, FIRST, MOST = 1000, 2000, 50_000
+FEWEST, FIRST, MOST = 250, 1000, 50_000
 """Results on the way: the limits of the limit, and where it starts."""
 
 
