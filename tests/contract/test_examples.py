@@ -21,6 +21,8 @@ from schemas.alert import decode_alert, encode_alert
 from schemas.codec import decode_event, encode_event
 from schemas.patient_event import LabReport
 from services.mapping.report import map_report
+from services.reading.fhir import taking_in
+from services.reading.fhir.naming import Naming
 from services.reading.hl7v2 import read
 
 ROOT = Path(schemas.__file__).parent
@@ -155,6 +157,14 @@ def test_hl7_example_is_what_reading_makes_of_its_own_bytes(path: Path) -> None:
     for result in event.results:
         where = result.where
         assert event.raw[where.offset : where.offset + where.length].startswith(b"OBX|")
+
+
+def test_fhir_example_is_what_reading_makes_of_its_own_bytes() -> None:
+    (path,) = (path for path in EVENTS if path.stem.startswith("fhir"))
+    event = decode_event(path.read_bytes())
+    assert isinstance(event, LabReport)
+    naming = Naming(sender=event.source.sender)
+    assert taking_in.read(event.raw, event.source.received_at, naming=naming).events == (event,)
 
 
 def test_examples_cover_every_kind_of_event_and_nothing_else_lies_about() -> None:
