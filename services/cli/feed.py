@@ -99,10 +99,8 @@ def live(name: str, login: str, second: str, data_dir: Path | None, *, yes: bool
     nowhere = StreamName(group=settings.consumer_group, cluster_id="", topic="", topic_id="")
     switch = open_ledger(settings, nowhere).switch
     done = _turn(data_dir, name, "live", login, second, switch)
-    Sayer().say(
-        f"{name} is live from {done.live_from:%Y-%m-%d %H:%M}Z: {done.listed} open alerts listed, {done.paged} of them paged",
-        style="green",
-    )
+    what = f"{done.listed} open alerts listed, {done.paged} of them paged"
+    Sayer().say(f"{name} is live from {done.live_from:%Y-%m-%d %H:%M}Z: {what}", style="green")
 
 
 @command.command("silent")
