@@ -13,7 +13,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from schemas.patient_event import LabReport
-from services.ledger import identity
+from services.ledger import identity, unverified
 from services.mapping.mapped import Quarantined
 
 FOREIGN = frozenset({identity.CONFLICT})
@@ -32,8 +32,9 @@ WHERE id = ANY(%s::text[]::uuid[]) AND closed_at IS NULL
 """
 _AMEND: LiteralString = """
 UPDATE quarantine AS q SET reason = n.reason, detail = n.detail, would_be = n.would_be, slot = n.slot,
-    closed_at = NULL, closed_by = NULL, closed_as = ''
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) AS n(id, reason, detail, would_be, slot)
+    analyte = n.analyte, looks_in = n.looks_in, closed_at = NULL, closed_by = NULL, closed_as = ''
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS n(id, reason, detail, would_be, slot, analyte, looks_in)
 WHERE q.id = n.id::uuid
 """
 _DOUBT: LiteralString = "UPDATE quarantine SET reason = %s, detail = %s WHERE id = ANY(%s::text[]::uuid[])"
@@ -89,11 +90,15 @@ def returns(item: Item) -> bool:
     return item.open or item.closed_as == "released" or item.closed_by == ITS_TIME
 
 
-async def amend(conn: AsyncConnection[Any], held: Iterable[tuple[str, Quarantined]]) -> None:
-    """Held, with the reason of today."""
-    rows = [(i, item.reason, item.detail, item.would_be, item.slot) for i, item in held]
+async def amend(conn: AsyncConnection[Any], held: Sequence[tuple[str, Quarantined]]) -> None:
+    """Held, with the reason of today. What looks critical only now has its 15 minutes from now."""
+    rows = [
+        (i, item.reason, item.detail, item.would_be, item.slot, item.analyte, ", ".join(item.looks_in))
+        for i, item in held
+    ]
     if rows:
         await conn.execute(_AMEND, [list(column) for column in zip(*rows, strict=True)])
+        await unverified.call_for(conn, [i for i, item in held if item.would_be == "CRITICAL"])
 
 
 async def release(conn: AsyncConnection[Any], ids: Sequence[str], by: str) -> None:

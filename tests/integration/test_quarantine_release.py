@@ -113,6 +113,19 @@ async def test_what_is_still_not_understood_stays_with_todays_reason(bench: Benc
     assert one(bench.database, "SELECT count(*) FROM alert") == 0
 
 
+async def test_what_looks_critical_only_when_it_is_read_again_is_called_for(bench: Bench) -> None:
+    made = local(1, "13.9")
+    await bench.takes(events.again(made, results=tuple(msgspec.structs.replace(r, unit="") for r in made.results)))
+    assert ask(bench.database, "SELECT kind FROM timer") == []
+    await bench.releases()
+    await bench.fires(MENDED)
+    assert ask(bench.database, "SELECT reason, analyte, would_be, looks_in FROM quarantine") == [
+        ("unit_missing", "ca", "CRITICAL", "mg/dL")
+    ]
+    due = one(bench.database, "SELECT due_at - clock_timestamp() FROM timer WHERE kind = 'unverified'")
+    assert timedelta(minutes=13) < due <= timedelta(minutes=15)
+
+
 async def test_of_old_samples_only_what_still_holds_is_told_and_as_late(bench: Bench) -> None:
     old = local(1, hours=-24 * 9)
     over = local(2, hours=-24 * 9)
