@@ -140,7 +140,8 @@ class Work(msgspec.Struct, kw_only=True):
         before = self._numbers(record)
         new = [one for one in dict.fromkeys(event.patient.identifiers) if one not in before]
         self.named[record] = (*before, *new)
-        self.writes.numbers.belongs(new, record, incoming.received_at, event.event_id)
+        own = [one for one in new if identity.is_of_person(one)]
+        self.writes.numbers.belongs(own, record, incoming.received_at, event.event_id)
         if isinstance(event, LabReport):
             orders = {(r.laboratory, r.filler_order, record): None for r in event.results if r.filler_order}
             self.writes.numbers.orders |= orders

@@ -42,6 +42,8 @@ def test_what_contradicts(one: Patient, other: Patient, wrong: list[str]) -> Non
 def test_a_stranger_is_a_conflict_and_no_number_is_told() -> None:
     patient = Patient(id="H|1", identifiers=tuple(Identifier(value=v, authority="H") for v in ("1", "2", "2")))
     assert numbers(patient) == ("H|2",)
+    visits = (Identifier(value="3", authority="H", type="VN"), Identifier(value="4", authority="H", type="an"))
+    assert numbers(msgspec.structs.replace(patient, identifiers=visits)) == ()
     assert conflict(patient, {}, ("H|2",)) == "names another known patient too (H|...)"
 
 
