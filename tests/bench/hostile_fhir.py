@@ -55,14 +55,21 @@ class Siege:
         self._found, self._mutants, self._lock = found, mutants, Lock()
 
     def lay(self, connections: int) -> Toll:
-        """Until all are sent."""
+        """Until all are sent; interrupted, it says what came of those that were."""
         threads = [Thread(target=self._send_all) for _ in range(connections)]
         for thread in threads:
             thread.start()
+        try:
+            self._watch(threads)
+        except KeyboardInterrupt:
+            self._mutants = iter(())
+            self._watch(threads)
+        return self.toll
+
+    def _watch(self, threads: list[Thread]) -> None:
         while any(thread.is_alive() for thread in threads):
             self.toll.resident.append(resident_kib(self._found.process.pid))
             time.sleep(0.5)
-        return self.toll
 
     def _next(self) -> Mutant | None:
         with self._lock:
