@@ -87,7 +87,8 @@ def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) 
         analyte=point.result.analyte,
         node=node,
         facts={
-            "label": marker.name, "days": str((at - point.at).days), "interval": str(interval), "last_at": point.at.isoformat(),
+            "label": marker.name, "days": str((at - point.at).days), "interval": str(interval),
+            "last_at": point.at.isoformat(),
             "offset": str(point.result.collected_offset),
         } | ({"sample_flags": "date_only"} if point.result.date_only else {}),
     )  # fmt: skip
@@ -96,7 +97,8 @@ def late(view: View, marker: Marker, point: Point, at: datetime, interval: int) 
 def _node(view: View, marker: Marker, point: Point, at: datetime, interval: int) -> tuple[Node, bool, bool]:
     """The condition tree, whether the test is overdue, and whether that is urgent."""
     count = Quantity(
-        name=f"{marker.name}_days_since", interval=Interval.exactly(Decimal((at - counted(view, point)).days)), unit="d",
+        name=f"{marker.name}_days_since",
+        interval=Interval.exactly(Decimal((at - counted(view, point)).days)), unit="d",
         results=(point.result.result_id,),
     )  # fmt: skip
     info, overdue, twice = (compare(count, limit, bound) for limit, bound in _bounds(view.pack, interval))
