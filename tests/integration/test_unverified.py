@@ -174,3 +174,12 @@ async def test_of_nobodys_message_too(database: str, tmp_path: Path) -> None:
     told = ask(database, "SELECT detail, link, patient_id FROM operations_alert WHERE kind = 'unverified'")
     assert [row[1:] for row in told] == [("/alerts", None)]
     assert "the message names no patient Halo knows" in told[0][0]
+
+
+async def test_a_silent_feed_calls_no_clinician_and_says_so(database: str, tmp_path: Path) -> None:
+    sender = '[[sender]]\nname = "central"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB1"]\n'
+    night = Night(database, tmp_path, site=sender)
+    await night.takes(unitless(1))
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
+    assert ask(database, "SELECT kind, note FROM quarantine_log") == [("not_told", "feed_silent")]
