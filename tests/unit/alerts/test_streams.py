@@ -256,6 +256,21 @@ def test_a_smouldering_patient_over_two_years(events: list[Event]) -> None:
     check([FACTS[2], *events])
 
 
+def test_a_total_before_the_window_makes_one_band_in_it_no_reference() -> None:
+    total = result("mspike", "30", hours(0))
+    bands = [
+        result("mspike", value, hours(24 * day), flags=("single_band",)) for day, value in ((420, "8"), (450, "14"))
+    ]
+    check([FACTS[2], [total], *([band] for band in bands)])
+
+
+def test_an_m_after_plasma_exchange_is_no_reference_when_the_window_is_taken_up() -> None:
+    values = [
+        result("mspike", value, hours(24 * day)) for day, value in ((88, "20"), (91, "8"), (120, "16"), (150, "17"))
+    ]
+    check([FACTS[2], fact("plasma_exchange", hours(24 * 90)), *([one] for one in values)])
+
+
 _PERSONS = (
     {"hb": "130", "creat": "80", "k": "4.2", "alb": "42", "ca": "2.4", "mcv": "88", "sife": "positive:IgG-kappa"},
     {"hb": "85", "creat": "300", "k": "6.4", "alb": "28", "ca": "2.9", "mcv": "104", "sife": "positive:IgA-lambda"},
