@@ -112,7 +112,7 @@ def _urine_unusable(view: View, since: datetime | None) -> list[tuple[Point, str
 def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judgement]:
     """What this moment says, in the order: end of the old line, findings, samples, verdict."""
     judgements: list[Judgement] = []
-    before = ladder.rung
+    before, shown = ladder.rung, ladder.level
     if ladder.leave(moment.steps):
         judgements.append(_ends(moment.steps[0], "new_line"))
         ladder.release()
@@ -123,6 +123,8 @@ def _at(view: View, ladder: Ladder, at: datetime, moment: _Moment) -> list[Judge
     met = [step for step in moment.steps if step.met]
     if met or changed or said:
         return [*judgements, _true(view, ladder, at, met, changed)] if ladder.level else judgements
+    if ladder.level not in ("", shown):  # one component is over, another one holds at its own rung
+        return [*judgements, _true(view, ladder, at, (), ())]
     if not judgements and moment.steps:
         judgements.append(_not_met(ladder, before, moment.steps))
     return judgements or _unknown(moment)

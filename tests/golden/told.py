@@ -42,10 +42,7 @@ def alerts_of_course(course: Course) -> tuple[AlertState, ...]:
 
 
 def _course(course: Course) -> list[str]:
-    values = [
-        f"{_hour(r)}: {r.analyte} {r.comparator or ''}{r.value} {r.unit}"
-        for r in course.results
-    ]
+    values = [f"{_hour(r)}: {r.analyte} {r.comparator or ''}{r.value} {r.unit}" for r in course.results]
     return values + [
         f"{f.kind} {f.code} {f.start:%Y-%m-%d}" if f.start else f"{f.kind} {f.code}" for f in course.known.facts
     ]

@@ -251,3 +251,11 @@ def test_light_chain_escape(taken: list[tuple[int, Decimal]], other: str) -> Non
         assert now == [("LC_ESCAPE", "MEDIUM")]
     else:
         assert now == [("LC_ESCAPE_POSSIBLE", "LOW")]
+
+
+def test_a_significant_rise_that_is_over_leaves_the_other_component_at_its_own_rung() -> None:
+    """Serum doubled twice without PD and fell again; the urine's possible rise waits for its next sample."""
+    serum, urine = "1:20 2:5 3:20 4:20 5:0 6:0", "1:0 2:200"
+    (alert,) = bio_alerts(series("mspike", serum), series("umprot", urine), known=of_type("SERUM_URINE"))
+    assert (alert.level, alert.severity, alert.condition) == ("BIO_POSSIBLE", "LOW", "active")
+    assert (alert.analyte, str(alert.value)) == ("umprot", "200")
