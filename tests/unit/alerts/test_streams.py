@@ -256,6 +256,11 @@ def test_a_smouldering_patient_over_two_years(events: list[Event]) -> None:
     check([FACTS[2], *events])
 
 
+def test_a_specimen_measured_again_in_a_later_report_is_no_second_sample_of_a_smouldering_patient() -> None:
+    first, again = result("mspike", "20", hours(0), specimen="S"), result("mspike", "8", hours(26), specimen="S")
+    check([FACTS[2], [first], [again], [result("mspike", "14", hours(700), specimen="T")]])
+
+
 def test_a_total_before_the_window_makes_one_band_in_it_no_reference() -> None:
     total = result("mspike", "30", hours(0))
     bands = [
