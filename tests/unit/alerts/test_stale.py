@@ -340,3 +340,29 @@ def test_a_pending_record_that_comes_after_the_result_waits_for_nothing() -> Non
 
 def test_nobody_waits_for_the_dead() -> None:
     assert said(order("hb", 0), now=30, facts=(fact("deceased", days(3)),)) == "-"
+
+
+# ------------------------------------------------------------------------------------------------- what is told first
+
+
+@pytest.mark.parametrize(("now", "severity"), [(80, "INFO"), (96, "MEDIUM"), (130, "HIGH"), (400, "HIGH")])
+def test_of_equally_late_tests_the_one_that_has_been_due_longest_is_told(now: int, severity: str) -> None:
+    """One on day 0, the other on day 3: what passed the line first, whichever of the two markers it is."""
+    both = (fact("patient_type", code="SERUM_URINE"), ON_TREATMENT)
+    for first, second in (("mspike", "umprot"), ("umprot", "mspike")):
+        (alert,) = stale(points(first, "0:12", unit="d"), points(second, "3:12", unit="d"), now=now, facts=both)
+        assert (alert.severity, alert.facts["label"]) == (severity, first)
+
+
+def test_the_day_of_the_last_sample_is_said_without_an_hour_where_none_is_known() -> None:
+    undated = result("mspike", "12", days(0), flags=("date_only",))
+    (alert,) = stale(undated, now=130)
+    assert alert.facts["sample_flags"] == "date_only"
+    assert "08:00" not in alert.summary["en"]
+    (dated,) = stale(M, now=130)
+    assert "sample_flags" not in dated.facts
+
+
+def test_a_late_test_that_was_taken_ends_by_itself_without_a_cause() -> None:
+    (alert,) = stale(points("mspike", "0:12 130:12", unit="d"), now=131)
+    assert (alert.condition, alert.clear_cause) == ("cleared", "")
