@@ -34,7 +34,7 @@ class StandingSite:
 
     def _read(self) -> Site:
         path = self._path
-        site = read_site(path.read_text("utf-8"), str(path)) if path else DEFAULT_SITE
+        site = read_site(path.read_text("utf-8-sig"), str(path)) if path else DEFAULT_SITE
         if why := self._objects(site):
             raise SiteInvalid(f"{path}: {why}" if path else why)
         return site

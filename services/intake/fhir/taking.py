@@ -68,7 +68,7 @@ class FhirTaker:
         if any(len(record.value) > MAX_VALUE_BYTES for record in records):
             return await self._refused(self._too_large(body, naming, peer), TOO_LARGE, "too-long")
         confirmed = await self._store(records)
-        if len(confirmed) < len(records):
+        if not _holds(confirmed, records):
             return self._unavailable(reading, confirmed)
         return self._answer(reading, created=not resource_id)
 
@@ -112,7 +112,7 @@ class FhirTaker:
 
     async def _refused(self, reading: Reading, status: int, code: str) -> Answer:
         records = [to_record(event) for event in reading.events]
-        if len(await self._store(records)) < len(records):
+        if not _holds(await self._store(records), records):
             return self._unavailable(reading, frozenset())
         metrics.ENTRIES.labels("refused").inc()
         return outcomes.failure(status, code, reading.faults[0].text)
@@ -132,6 +132,11 @@ class FhirTaker:
             logger.info("fhir.refused", type=metrics.type_label(reading.type), codes=codes)
             return outcomes.refusal(reading)
         return outcomes.taken(reading, created=created)
+
+
+def _holds(confirmed: frozenset[str], records: list[Record]) -> bool:
+    """Whether all was confirmed: the same said twice in a request, as of two patients by both, is one event."""
+    return all(record.event_id in confirmed for record in records)
 
 
 def naming_of(site: Site, sender: str) -> Naming:

@@ -68,6 +68,19 @@ async def test_what_was_stored_all_the_same_is_named() -> None:
     assert broker.confirmed[0].event_id in {record.event_id for record in whole.confirmed}
 
 
+def linked(number: str, kind: str, other: str) -> dict[str, Any]:
+    link = {"other": {"identifier": {"system": MRN, "value": other}}, "type": kind}
+    return {"resourceType": "Patient", "identifier": [{"system": MRN, "value": number}], "link": [link]}
+
+
+async def test_two_patients_who_name_each_other_are_one_event_and_stored() -> None:
+    two = bundle(linked("1", "replaced-by", "2"), linked("2", "replaces", "1"), type="transaction")
+    broker = Broker()
+    answer = await taker(broker).take(body(two), "s", "")
+    said = [entry["response"]["status"] for entry in answer.body.get("entry", ())]
+    assert (answer.status, said) == (200, ["201 Created"] * 2)
+
+
 async def test_a_refusal_that_could_not_be_recorded_is_not_told_as_one() -> None:
     answer = await taker(Broker(silent_about=b"refused")).take(body(b"no json"), "s", "")
     assert answer.status == 503
