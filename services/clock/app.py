@@ -24,6 +24,7 @@ from services.clock.timers import Action, Timers
 from services.clock.watchdog import Watchdog
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.bringing_up import BringUp
+from services.ledger.calling import UNVERIFIED
 from services.ledger.forgetting import Forget
 from services.ledger.going_live import LIVE_PAGE
 from services.ledger.holding import SPECIMEN_HOLD
@@ -31,7 +32,6 @@ from services.ledger.opening import load_site, open_lapses, open_ledger
 from services.ledger.operations import Audience
 from services.ledger.record import StreamName
 from services.ledger.stewarding import RELEASE
-from services.ledger.unverified import UNVERIFIED
 from services.shared import log, metrics
 from services.shared.channels import load_channels
 from services.shared.clock import SystemClock

@@ -13,7 +13,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from schemas.patient_event import LabReport
-from services.ledger import identity, unverified
+from services.ledger import calling, identity
 from services.mapping.mapped import Quarantined
 
 FOREIGN = frozenset({identity.CONFLICT})
@@ -98,7 +98,7 @@ async def amend(conn: AsyncConnection[Any], held: Sequence[tuple[str, Quarantine
     ]
     if rows:
         await conn.execute(_AMEND, [list(column) for column in zip(*rows, strict=True)])
-        await unverified.call_for(conn, [i for i, item in held if item.would_be == "CRITICAL"])
+        await calling.call_for(conn, [i for i, item in held if item.would_be == "CRITICAL"])
 
 
 async def release(conn: AsyncConnection[Any], ids: Sequence[str], by: str) -> None:

@@ -119,4 +119,4 @@ def _storm(newest: Technical, begin: datetime, count: int) -> Technical:
         f"Call the laboratory about the fault as a whole; all of them stand where the newest does. {newest.detail}"
     )
     key = f"storm:{newest.feed}:{begin.astimezone(UTC):%Y-%m-%dT%H:%M}:{newest.severity}"
-    return msgspec.structs.replace(newest, key=key, detail=detail, patient_id=None, count=count)
+    return msgspec.structs.replace(newest, key=key, detail=detail, detail_sl="", patient_id=None, count=count)

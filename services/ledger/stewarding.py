@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from schemas.identity import stable_id
+from services.ledger.calling import call_for
 from services.ledger.quarantine import Wanted
 from services.ledger.settling import CODE_REASONS, ignored_now, pages_over
 from services.ledger.writes import TIMER
@@ -141,12 +142,19 @@ async def reopen(conn: AsyncConnection[Any], item: str, who: str, note: str = ""
     if not found:
         raise NotNow("it was not closed by a person")
     await written(conn, [item], "reopened", who, note)
+    await call_for(conn, [item], timedelta(0))
 
 
 async def take(conn: AsyncConnection[Any], items: Collection[str], who: str, to: str) -> int:
-    """`to` takes care of it from now on, nobody when empty: while somebody does, no clinician is called for it."""
+    """`to` takes care of it from now on, nobody when empty: while somebody does, no clinician is called for it.
+
+    For what is given back after its 15 minutes they are called at once.
+    """
     found = await (await conn.execute(_TAKE, {"to": to, "items": list(items)})).fetchall()
-    await written(conn, [i for (i,) in found], "assigned", who, to)
+    ids = [i for (i,) in found]
+    await written(conn, ids, "assigned", who, to)
+    if not to:
+        await call_for(conn, ids, timedelta(0))
     return len(found)
 
 

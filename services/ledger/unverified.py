@@ -2,12 +2,12 @@
 
 The timer is written with the item. When it fires and something of the message is still held, and nobody has taken care
 of it, the clinical channels are told (agreed behaviour 2). More than 20 of a laboratory and reason within 10 min are
-one call. Who is not watched, and a feed that is not live, calls nobody; the item says so.
+one call, as are more than 20 calls of them. Who is not watched, and a feed that is not live, calls nobody; the item
+says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
@@ -17,22 +17,17 @@ from psycopg import AsyncConnection
 from alerts.watching import gate
 from alerts.wording.unverified import Held, page, storm
 from schemas.codec import decode_event
-from schemas.identity import stable_id
 from schemas.patient_event import LabReport
 from services.ledger import governing, patients, site_in_force, stored
+from services.ledger.calling import UNVERIFIED, WAIT, timer_row
 from services.ledger.evaluating import Rules
 from services.ledger.incoming import Incoming
 from services.ledger.operations import AFTER, WINDOW, Technical, report
 from services.ledger.stewarding import written
 from services.ledger.telling import Teller
-from services.ledger.writes import TIMER
 from services.mapping.site import Site
 from services.shared import feeds
 
-UNVERIFIED = "unverified"
-"""Kind of the timer, and of the call."""
-WAIT = timedelta(minutes=15)
-"""For the data steward, while one is on duty."""
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _HELD: LiteralString = """
 SELECT q.id::text AS id, q.analyte, q.value, q.unit, q.looks_in, q.laboratory, q.reason, q.received_at,
@@ -44,10 +39,6 @@ _ALIKE: LiteralString = """
 SELECT count(*)::int FROM quarantine
 WHERE closed_at IS NULL AND would_be = 'CRITICAL' AND (laboratory, reason) = (%s, %s)
   AND received_at BETWEEN %s AND %s
-"""
-_MESSAGES: LiteralString = """
-SELECT DISTINCT q.event_id::text, q.patient_id FROM quarantine AS q JOIN source_message AS s ON s.event_id = q.event_id
-WHERE q.id = ANY(%s::text[]::uuid[]) AND q.closed_at IS NULL AND s.purpose = 'live' ORDER BY 1
 """
 _EVENT: LiteralString = "SELECT event FROM source_message WHERE event_id = %s"
 
@@ -80,21 +71,7 @@ def timer_rows(incoming: Incoming, event: LabReport, record: int | None, *, stew
     held = incoming.mapped.quarantined if incoming.mapped else ()
     if event.purpose == "history" or incoming.test or not any(item.would_be == "CRITICAL" for item in held):
         return []
-    due = incoming.received_at + (WAIT if steward else timedelta(0))
-    body = msgspec.json.encode({"event_id": event.event_id}).decode()
-    return [(stable_id("timer", UNVERIFIED, event.event_id), UNVERIFIED, record, due, body)]
-
-
-async def call_for(conn: AsyncConnection[Any], items: Sequence[str]) -> None:
-    """Items that look critical by today's reading; their messages have a timer from now on, unless they had one."""
-    if not items:
-        return
-    now = datetime.now(UTC)
-    rows = [
-        (stable_id("timer", UNVERIFIED, event_id), UNVERIFIED, record, now + WAIT, f'{{"event_id": "{event_id}"}}')
-        for event_id, record in await (await conn.execute(_MESSAGES, (list(items),))).fetchall()
-    ]
-    await TIMER.run(conn, rows)
+    return [timer_row(event.event_id, record, incoming.received_at + (WAIT if steward else timedelta(0)))]
 
 
 class Unverified:
@@ -146,7 +123,8 @@ class Unverified:
         link = f"/patients/{row.public_id}" if one and row.public_id else "/alerts"
         return Technical(
             key=key, kind=UNVERIFIED, severity="CRITICAL", audience="clinical", link=link,
-            patient_id=row.patient_id if one else None, rule_pack_status=self._teller.standing.status,
+            patient_id=row.patient_id if one else None, feed=_feed(row) if one else "",
+            rule_pack_status=self._teller.standing.status,
             detail=page(row.held, "en") if one else storm(row.held, AFTER, "en"),
             detail_sl=page(row.held, "sl") if one else storm(row.held, AFTER, "sl"),
         )  # fmt: skip
@@ -157,6 +135,11 @@ class Unverified:
         span = (row.received_at - WINDOW, row.received_at + WINDOW)
         found = await (await conn.execute(_ALIKE, (row.laboratory, row.reason, *span))).fetchone()
         return int(found[0]) if found else 0
+
+
+def _feed(row: _Row) -> str:
+    """Values of weeks may be called for at once, after another site file or an outage: that is a storm too."""
+    return f"{UNVERIFIED}:{row.laboratory}:{row.reason}"
 
 
 def _storm_key(row: _Row) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 
 from schemas.patient_event import ContextEntry, Event, LabReport
 from services.clock.timers import Timers
-from services.ledger import stewarding
+from services.ledger import held_items, stewarding
 from services.ledger.batch import Ledger
+from services.ledger.calling import UNVERIFIED, WAIT
 from services.ledger.opening import open_ledger
 from services.ledger.operations import AFTER
-from services.ledger.unverified import UNVERIFIED, WAIT
+from services.mapping.mapped import Quarantined
 from services.shared.clock import ManualClock
 from tests.real import events
 from tests.real.ledgers import ask, one, settings, stream
@@ -38,6 +39,7 @@ SLOVENE = (
     "oddelku H2. Vrednost ni bila ovrednotena."
 )
 CALLS = "SELECT kind, audience, severity FROM operations_alert WHERE closed_at IS NULL ORDER BY kind"
+UNKNOWN = "UPDATE quarantine SET would_be = '', reason = 'local_code_needed' WHERE value = '7.4'"
 RECEIVED = events.NOW + timedelta(minutes=30)
 
 
@@ -138,6 +140,55 @@ async def test_what_is_given_back_in_time_is_called_for(database: str, tmp_path:
     assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 1
 
 
+@pytest.mark.parametrize("act", ["given back", "opened again"])
+async def test_what_nobody_takes_care_of_any_more_is_called_for_at_once(
+    database: str, tmp_path: Path, act: str
+) -> None:
+    """Its 15 minutes passed while somebody did."""
+    night = Night(database, tmp_path)
+    await night.takes(unitless(1))
+    if act == "given back":
+        await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", "vida"))
+    else:
+        await night.decides(lambda conn, ids: stewarding.close(conn, ids, "vida", "by mistake"))
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
+    if act == "given back":
+        await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", ""))
+    else:
+        await night.decides(lambda conn, ids: stewarding.reopen(conn, ids[0], "vida", "it was one"))
+    assert await night.at(datetime.now(UTC)) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 1
+    await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", "vida"))
+    await night.decides(lambda conn, ids: stewarding.take(conn, ids, "vida", ""))
+    assert await night.at(datetime.now(UTC)) == 0, "told twice"
+
+
+async def test_what_looks_critical_later_is_called_for_beside_what_was_told(database: str, tmp_path: Path) -> None:
+    """Another value of the same message, whose timer fired long ago."""
+    night = Night(database, tmp_path)
+    made = events.report(1, {"ca_mmol": "13.9", "k": "7.4"})
+    await night.takes(events.again(made, results=tuple(msgspec.structs.replace(r, unit="") for r in made.results)))
+    await night.decides(lambda conn, _ids: conn.execute(UNKNOWN))
+    assert await night.at(RECEIVED + WAIT) == 1
+    (held,) = ask(database, "SELECT id::text, detail, looks_in FROM quarantine WHERE value = '7.4'")
+    again = Quarantined(reason="unit_missing", index=1, segment=0, detail=held[1], would_be="CRITICAL", analyte="k")
+    await night.decides(lambda conn, _ids: held_items.amend(conn, [(held[0], again)]))
+    assert await night.at(datetime.now(UTC) + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM quarantine_log WHERE kind = 'told' AND item = '" + held[0] + "'") == 1
+
+
+async def test_calls_for_values_of_weeks_are_a_storm_too(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(*(unitless(n, hours=-20 * n) for n in range(AFTER + 3)))
+    await night.at(RECEIVED + timedelta(hours=1))
+    told = ask(
+        database,
+        "SELECT key LIKE 'storm:%%', sum(count)::int FROM operations_alert WHERE kind = 'unverified' GROUP BY 1",
+    )
+    assert sorted(told) == [(False, AFTER), (True, 3)]
+
+
 async def test_less_than_critical_history_and_who_is_not_watched_call_no_clinician(
     database: str, tmp_path: Path
 ) -> None:
@@ -158,7 +209,7 @@ async def test_less_than_critical_history_and_who_is_not_watched_call_no_clinici
 
 async def test_a_feed_that_loses_its_units_makes_one_call(database: str, tmp_path: Path) -> None:
     night = Night(database, tmp_path)
-    await night.takes(*(unitless(n, hours=n / 600) for n in range(AFTER + 3)))
+    await night.takes(*(unitless(n, hours=n / 3_600_000) for n in range(AFTER + 3)))
     await night.at(RECEIVED + timedelta(hours=1))
     assert ask(
         database, "SELECT key LIKE 'unverified_storm:%%', patient_id FROM operations_alert WHERE kind = 'unverified'"
