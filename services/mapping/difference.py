@@ -24,7 +24,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     everything: bool = False
     """Whose identifiers are taken, or the zone of everybody: no report is as it was for certain."""
     senders: frozenset[str] = frozenset()
-    """MSH-3|MSH-4 of those whose zone is another."""
+    """MSH-3|MSH-4, and names, of those whose zone or laboratories are others."""
     laboratories: frozenset[str] = frozenset()
     """Whose limits are others; with an empty name everything."""
     codes: frozenset[Code] = frozenset()
@@ -65,8 +65,13 @@ def difference(old: Site, new: Site) -> Difference:
 
 
 def _senders(old: Site, new: Site) -> frozenset[str]:
-    keys = {sender.key for sender in (*old.senders, *new.senders)}
-    return frozenset(key for key in keys if old.zone_of(key) != new.zone_of(key))
+    """By both words that a report may name its sender with: FHIR and files know the name only."""
+    keys = {key for sender in (*old.senders, *new.senders) for key in (sender.key, sender.name)}
+    return frozenset(key for key in keys if _of_sender(old, key) != _of_sender(new, key))
+
+
+def _of_sender(site: Site, key: str) -> tuple[str, frozenset[str]]:
+    return str(site.zone_of(key)), site.laboratories_of(key)
 
 
 def _laboratories(old: SiteFile, new: SiteFile) -> frozenset[str]:

@@ -75,15 +75,20 @@ class Placer:
         self._sent = self._exact(report.source.sent_at)
         self._patient = report.patient.id
         self._born = report.patient.birth_date[:10]
+        self._carries = site.laboratories_of(report.source.sender)
 
     def place(self, index: int, sent: ReportedResult) -> Item | Refusal | Skipped:
-        """In the order of checks: code, status, time."""
+        """In the order of checks: code, laboratory, status, time."""
         read = self._site.read_code(sent.laboratory, sent.code)
         row = read.analyte
         if row is None:
             unread = self._unread(sent, read.reason, read.detail, ignored=read.ignored)
             key = _order_key(sent) if sent.code else ""
             return unread._replace(slot=self._slot(sent, key)) if key and isinstance(unread, Refusal) else unread
+        if self._carries and sent.laboratory not in self._carries:
+            # no slot: what the laboratory itself sends does not answer why another sender spoke for it
+            detail = f"laboratory {sent.laboratory!r} is none of those that its [[sender]] may carry"
+            return Refusal("laboratory_not_of_sender", detail, row)
         status = STATUSES.get(sent.status)
         if status is None:
             return Refusal("unknown_status", f"status {sent.status!r} is not in HL7 table 0085 or FHIR", row)

@@ -97,6 +97,7 @@ class Sender(_Entry, frozen=True, kw_only=True):
     message_types: tuple[str, ...] = ()
     """`ORU^R01`, or `ORU` for all of them; others are treated as `unused_type` says. None: every type Halo uses."""
     laboratories: tuple[str, ...] = ()
+    """Whose results it may carry, and so correct or withdraw; none: anybody's."""
     authorities: tuple[str, ...] = ()
     environment: Literal["", "P", "T", "D"] = "P"
     zone: str = ""
@@ -227,6 +228,11 @@ class Site:
         """
         found = self._sender_of(source)
         return "" if found is None else found.name
+
+    def laboratories_of(self, sender: str) -> frozenset[str]:
+        """Whose results `sender` (MSH-3|MSH-4, or a name) may carry; empty: anybody's, also where it is unlisted."""
+        found = self._by_key.get(sender) or self._by_name.get(sender)
+        return frozenset() if found is None else frozenset(found.laboratories)
 
     def may_merge(self, source: Source) -> bool:
         """Whether this sender may say that two patients are one; anyone where no senders are listed."""

@@ -119,6 +119,28 @@ def test_an_identity_that_is_not_taken_is_quarantined_never_a_new_patient(patien
     assert [item.reason for item in whole.quarantined] == [reason]
 
 
+@pytest.mark.parametrize("status", ["F", "C", "D", "W"])
+def test_only_the_laboratories_of_its_sender_are_read_and_nobody_else_withdraws_their_results(status: str) -> None:
+    entry = (
+        '[[sender]]\nname = "other house"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB2", "LAB3"]\n'
+    )
+    sent = result("2000-8", "3.9", "mmol/L", laboratory="LAB1", status=status)
+    own = result("2000-8", "3.9", "mmol/L", laboratory="LAB3", status=status)
+    held = map_report(report(sent, own), read_site(entry))
+    assert [(item.reason, item.analyte, item.slot) for item in held.quarantined] == [
+        ("laboratory_not_of_sender", "ca", "")
+    ]
+    assert [one.laboratory for one in held.results] == ["LAB3"]
+    anybodys = map_report(report(sent, own), read_site(entry.replace('laboratories = ["LAB2", "LAB3"]\n', "")))
+    assert not anybodys.quarantined
+
+
+def test_a_value_of_a_laboratory_that_its_sender_may_not_carry_is_as_urgent_as_any() -> None:
+    entry = '[[sender]]\nname = "x"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB2"]\n'
+    held = map_report(report(result("2000-8", "3.9", "mmol/L", laboratory="LAB1")), read_site(entry))
+    assert [item.would_be for item in held.quarantined] == ["CRITICAL"]
+
+
 def test_the_preferred_identifier_names_the_patient() -> None:
     own, national = Identifier(value="1", authority="MADEUP"), Identifier(value="9", authority="ZZZS")
     assert SITE_READ.patient_id([own, national]) == "ZZZS|9"
