@@ -17,6 +17,7 @@ from alerts.rule import Judgement
 from alerts.thresholds import Pack
 
 _UPWARD = (">", ">=")
+_NEVER = Decimal("-Infinity")
 
 
 def number(known: Interval | None) -> Decimal | None:
@@ -39,8 +40,22 @@ def misses(pack: Pack, known: Interval | None, keys: Iterable[str]) -> bool:
     return True
 
 
-def below(pack: Pack, most: Decimal, keys: Iterable[str]) -> bool:
+def below(pack: Pack, most: Decimal, keys: tuple[str, ...]) -> bool:
     """Whether nothing up to `most` meets any of the limits, each of which is one that high values meet."""
+    lowest = pack.worked_out.get(keys)
+    if lowest is None:
+        lowest = pack.worked_out[keys] = _lowest(pack, keys)
+    return most < lowest or _below_each(pack, most, keys)
+
+
+def _lowest(pack: Pack, keys: tuple[str, ...]) -> Decimal:
+    """The lowest of the limits: what is less meets none. No number is less where high values do not meet them all."""
+    limits = [pack.limits[key] for key in keys]
+    upward = all(limit.operator in _UPWARD for limit in limits)
+    return min((limit.value for limit in limits), default=_NEVER) if upward else _NEVER
+
+
+def _below_each(pack: Pack, most: Decimal, keys: tuple[str, ...]) -> bool:
     for key in keys:
         limit = pack.limits[key]
         if limit.operator not in _UPWARD or compares(most, limit.operator, limit.value):

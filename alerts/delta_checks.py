@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from alerts.calm import misses
 from alerts.condition import Node, Quantity, compare, fact
 from alerts.dialysis import dialysis_between
 from alerts.intervals import difference, ratio, size
@@ -32,6 +33,8 @@ CHECKS = {
 }  # fmt: skip
 """Names of the checks, in the order they are told, and the analyte of each."""
 ANALYTES = tuple(CHECKS.values())
+_LIMITS = {name: f"specimen_mismatch.{name}" for name in CHECKS}
+_HOURS = {name: f"{limit}_hours" for name, limit in _LIMITS.items()}
 MISMATCH = 2
 """So many failed checks in one draw; blood counts 5: "two or more"."""
 DRAWS = ("draws", datetime.max.replace(tzinfo=UTC), "")
@@ -61,9 +64,9 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def truth(self) -> Truth:
         """Whether two or more checks fail; INDETERMINATE when censored values leave it open."""
-        if len(self.failed) >= MISMATCH:
-            return TRUE
-        return INDETERMINATE if len(self.checks) >= MISMATCH else FALSE
+        if len(self.checks) < MISMATCH:
+            return FALSE
+        return TRUE if len(self.failed) >= MISMATCH else INDETERMINATE
 
     @property
     def action(self) -> Action:
@@ -123,7 +126,7 @@ def _check(view: View, name: str, now: Point) -> Check | datetime | None:
 
 def _earlier(view: View, name: str, now: Point) -> Iterator[Point]:
     """Earlier final values that the check may be made against, the newest first."""
-    span = hours(view.pack, f"specimen_mismatch.{name}_hours") if name != "m_isotype" else None
+    span = hours(view.pack, _HOURS[name]) if name != "m_isotype" else None
     if name == "m_isotype" and not clones(now):
         return
     for before in view.series.last_before(CHECKS[name], now.at):
@@ -138,30 +141,27 @@ def _condition(view: View, name: str, now: Point, before: Point) -> Node | None:
     if name == "m_isotype":
         results = (now.result.result_id, before.result.result_id)
         return None if clones(now) & clones(before) else fact("m_isotype_differs", TRUE, results)
-    limit = view.pack.limit(f"specimen_mismatch.{name}")
-    node = compare(_share(now, before) if name == "creatinine" else _change(view, name, now, before), limit)
+    found = ratio(now.interval, before.interval) if name == "creatinine" else _change(view, name, now, before)
+    if misses(view.pack, found, (_LIMITS[name],)):
+        return None
+    node = compare(_quantity(name, found, now, before), view.pack.limit(_LIMITS[name]))
     if node.truth is FALSE or (name == "creatinine" and dialysis_between(view, before.at, now.at)):
         return None
     unclear = "date_only" in now.flags or "date_only" in before.flags  # the hours between them are not known
     return msgspec.structs.replace(node, truth=INDETERMINATE) if unclear else node
 
 
-def _change(view: View, name: str, now: Point, before: Point) -> Quantity:
-    """Either way, in the analyte's own unit."""
-    there, then = _value(view, name, now), _value(view, name, before)
-    span = difference(there, then)
-    return _quantity(f"{name}_change", size(span), now.result.unit, now, before)
+def _change(view: View, name: str, now: Point, before: Point) -> Interval:
+    """Either way."""
+    return size(difference(_value(view, name, now), _value(view, name, before)))
 
 
-def _share(now: Point, before: Point) -> Quantity:
-    """What is left of the earlier creatinine."""
-    return _quantity("creatinine_share", ratio(now.interval, before.interval), "{ratio}", now, before)
-
-
-def _quantity(name: str, interval: Interval, unit: str, now: Point, before: Point) -> Quantity:
-    return Quantity(
-        name=name, interval=interval, unit=unit, results=(now.result.result_id, before.result.result_id)
-    )  # fmt: skip
+def _quantity(name: str, found: Interval, now: Point, before: Point) -> Quantity:
+    """What is left of the earlier creatinine, else the change in the analyte's own unit."""
+    results = (now.result.result_id, before.result.result_id)
+    if name == "creatinine":
+        return Quantity(name="creatinine_share", interval=found, unit="{ratio}", results=results)
+    return Quantity(name=f"{name}_change", interval=found, unit=now.result.unit, results=results)
 
 
 def _value(view: View, name: str, point: Point) -> Interval:

@@ -58,6 +58,14 @@ def egfr(creatinine: Decimal, age_years: Decimal, sex: str, pack: Pack, equation
 
 def coefficients(pack: Pack, sex: str, equation: Equation) -> Coefficients:
     """The equation's numbers from the rule pack; ValueError when the sex is neither `F` nor `M`."""
+    key = ("ckd_epi", sex, equation)
+    known = pack.worked_out.get(key)
+    if known is None:
+        known = pack.worked_out[key] = _coefficients(pack, sex, equation)
+    return cast(Coefficients, known)
+
+
+def _coefficients(pack: Pack, sex: str, equation: Equation) -> Coefficients:
     word = {"F": "female", "M": "male"}.get(sex)
     if word is None:
         raise ValueError(f"eGFR needs sex F or M, got {sex!r}")

@@ -44,7 +44,7 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
     known = memo or Memo()
     if isinstance(rule.judge, Walk):
         late = rule.judge.late(view)
-        kept = (settled_soon if _are(known.kept, late) else settled)(known.steps, since)
+        kept = (settled_soon if late and _are(known.kept, late) else settled)(known.steps, since)
         fresh = rule.judge.onward(view, known.steps[kept - 1] if kept else None)
         found = _folded(view, rule, known, since, (kept, fresh))
         return msgspec.structs.replace(found, kept=late) if late else found
@@ -58,7 +58,7 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
 
 def _are(known: Any, late: tuple[Sequence[Any], ...]) -> bool:
     """Whether these are the very values of before: a series keeps what a merge did not touch."""
-    return bool(known and late) and all(one is other for one, other in zip(known, late, strict=True))
+    return bool(known) and all(one is other for one, other in zip(known, late, strict=True))
 
 
 def _afresh(view: View, rule: Rule, said: Iterable[Judgement], known: Memo, since: datetime | None) -> Memo:
@@ -78,7 +78,7 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         fresh = [_as_it_may_stand(view, step) for step in fresh]
     if kept and not fresh and kept == len(known.steps):
         return known
-    if not known.episodes and fresh and all(_says_no(step) for step in fresh):
+    if not known.episodes and fresh and all(map(_says_no, fresh)):
         return Memo(steps=known.steps[:kept] + tuple(fresh), folds=kept)  # nothing to fold: no step ever met anything
     steps = known.steps[:kept] + tuple(fresh)
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)

@@ -169,9 +169,7 @@ class Series:
     def since(self, analyte: str, time: datetime | None) -> Sequence[Point]:
         """Values taken at or after `time` (all when None), in collection order."""
         points = self._points.get(analyte, ())
-        if time is None or not points:
-            return points
-        return points[bisect_left(points, time, key=_time) :]
+        return points if time is None else points[_earlier(points, time) :]
 
     def following(self, analyte: str, time: datetime) -> Point | None:
         """The next value taken after `time`, final or not."""
@@ -214,20 +212,21 @@ class Series:
         """Final values taken before `time`, at most `within` earlier (bound included), in collection order."""
         points = self._points.get(analyte, ())
         start = 0 if within is None else bisect_left(points, time - within, key=_time)
-        found = points[start : bisect_left(points, time, start, key=_time)]
+        found = points[start : _earlier(points, time)]
         return [p for p in found if not p.preliminary] if analyte in self._preliminary else found
 
     def last_before(self, analyte: str, time: datetime) -> Iterator[Point]:
         """Final values taken before `time`, the newest first."""
         points = self._points.get(analyte, ())
-        for index in range(bisect_left(points, time, key=_time) - 1, -1, -1):
+        for index in range(_earlier(points, time) - 1, -1, -1):
             if not points[index].preliminary:
                 yield points[index]
 
     def newest(self, analyte: str, time: datetime, within: timedelta | None = None) -> Point | None:
         """The last final value taken at or before `time`, at most `within` earlier (bound included)."""
         points = self._points.get(analyte, ())
-        for index in range(bisect_right(points, time, key=_time) - 1, -1, -1):
+        number = len(points) if points and points[-1].at <= time else bisect_right(points, time, key=_time)
+        for index in range(number - 1, -1, -1):
             point = points[index]
             if within is not None and time - point.at > within:
                 return None
@@ -252,6 +251,14 @@ class Series:
             return near[0] if near else None
         same = [p for p in near if specimen and p.result.specimen == specimen]
         return min(same or near, key=lambda p: (abs(p.at - time), p.at), default=None)
+
+
+def _earlier(points: Sequence[Point], time: datetime) -> int:
+    """How many were taken before `time`; mostly all, or all but the newest."""
+    number = len(points)
+    if not number or points[-1].at < time:
+        return number
+    return number - 1 if number == 1 or points[-2].at < time else bisect_left(points, time, key=_time)
 
 
 def _first_seen(known: Result, again: Result) -> Result:

@@ -69,7 +69,9 @@ def _soon(step: Step) -> datetime:
 
 def up_to(items: Sequence[Any], since: datetime | None, key: Callable[[Any], datetime] = _at) -> int:
     """How many of the items, which are in collection order, were taken before `since`; none when None."""
-    return 0 if since is None else bisect_left(items, since, key=key)
+    if since is None or not items:
+        return 0
+    return len(items) if key(items[-1]) < since else bisect_left(items, since, key=key)  # mostly all were
 
 
 class Late(msgspec.Struct, frozen=True):

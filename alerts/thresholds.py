@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Literal, TypeVar
 
@@ -69,7 +69,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return (absolute is not None and change >= absolute) or by_share
 
 
-class Pack(msgspec.Struct, frozen=True, kw_only=True):
+class Pack(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All numbers of one version of the rules."""
 
     version: str
@@ -90,6 +90,11 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 
     def __getitem__(self, key: str) -> Decimal:
         return self.limits[key].value
+
+    @cached_property
+    def worked_out(self) -> dict[tuple[str, ...], Any]:
+        """What follows from the numbers alone, once a pack; no part of what it says or of its equality."""
+        return {}
 
 
 def load(text: str) -> Pack:

@@ -23,8 +23,6 @@ from alerts.severity import Severity
 from alerts.stepping import BESIDE, NOTHING_AHEAD, Walk
 from alerts.thresholds import Pack
 
-_NIL = Decimal(0)
-
 
 class _Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One final creatinine with its own eGFR, or a reported eGFR, and the median it is compared with."""
@@ -54,6 +52,15 @@ class _Estimate(msgspec.Struct, frozen=True, kw_only=True):
     point: Point
     quantity: Quantity
     before: _Estimate | None
+    peak: _Peak | None
+    """The highest of this one and the year before it; None where one of them is no number."""
+
+
+class _Peak(msgspec.Struct, frozen=True, kw_only=True):
+    """The highest eGFR of a span, kept so that a sample need not walk through the year before it."""
+
+    at: datetime
+    value: Decimal
 
 
 def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | None]:
@@ -62,8 +69,10 @@ def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | 
     if point is None or point.preliminary:
         return known, None
     estimate = egfr_at(view, point)
-    newest = _Estimate(point=point, quantity=estimate, before=known.newest)
-    if _calm(view, point, estimate, known.newest):
+    start = at - hours(view.pack, "ren_decline.median_hours")
+    peak = _peak(known.newest, start)
+    newest = _chained(known.newest, start, peak, point, estimate)
+    if _calm(view.pack, point, estimate, peak):
         return _Known(newest=newest), not_met(at, point.result.slot)
     sample = _sample(view, point, estimate, known.newest)
     began = known.began if sample.node.truth is not FALSE else None
@@ -73,20 +82,39 @@ def _step(view: View, at: datetime, known: _Known) -> tuple[_Known, Judgement | 
     return _Known(began=began, maybe=maybe, newest=newest), _judge(view, sample, twice)
 
 
-def _calm(view: View, point: Point, estimate: Quantity, newest: _Estimate | None) -> bool:
-    """A creatinine above both shares of the highest eGFR of the year before, which no median lies above."""
-    now, highest = number(estimate.interval) if point.result.analyte == "creat" else None, _NIL
-    start = point.at - hours(view.pack, "ren_decline.median_hours")
-    while now is not None and newest is not None and newest.point.at >= start:
-        then = number(newest.quantity.interval)
-        if then is None:
-            return False
-        highest = max(highest, then)
+def _peak(newest: _Estimate | None, start: datetime) -> _Peak | None:
+    """The highest from `start` on; None where there is none, or one of them is no number."""
+    if newest is not None and newest.peak is not None and newest.peak.at >= start:
+        return newest.peak  # highest of a longer span, and still within this one
+    peak = None
+    while newest is not None and newest.point.at >= start:
+        value = number(newest.quantity.interval)
+        if value is None:
+            return None
+        peak = peak if peak is not None and peak.value >= value else _Peak(at=newest.point.at, value=value)
         newest = newest.before
-    if now is None or highest <= 0:
+    return peak
+
+
+def _chained(
+    before: _Estimate | None, start: datetime, peak: _Peak | None, point: Point, estimate: Quantity
+) -> _Estimate:
+    """The estimate at the end of the chain; `peak` is that of the year before it."""
+    value, alone = number(estimate.interval), before is None or before.point.at < start
+    if value is None or (peak is None and not alone):
+        peak = None
+    elif peak is None or value >= peak.value:
+        peak = _Peak(at=point.at, value=value)
+    return _Estimate(point=point, quantity=estimate, before=before, peak=peak)
+
+
+def _calm(pack: Pack, point: Point, estimate: Quantity, peak: _Peak | None) -> bool:
+    """A creatinine above both shares of the highest eGFR of the year before, which no median lies above."""
+    now = number(estimate.interval) if point.result.analyte == "creat" else None
+    if now is None or peak is None or peak.value <= 0:
         return False
-    share = now / highest
-    return above(view.pack, share, "ren_decline.share") and reaches(view.pack, share, "ren_decline.clear_share")
+    share = now / peak.value
+    return above(pack, share, "ren_decline.share") and reaches(pack, share, "ren_decline.clear_share")
 
 
 def declined(pack: Pack, share: Quantity) -> Node:

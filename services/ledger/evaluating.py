@@ -50,6 +50,7 @@ class Rules:
         """`content` is the text `pack` was read from; None: that of the pack that ships."""
         self.rules = tuple(rules)
         self._in_turn = tuple(in_turn(rules))
+        self._untimed = tuple(rule for rule in rules if not rule.timed)
         self.pack = pack
         self.content = shipped() if content is None else content
         self.hash, self.mark = hash_of(self.content), fingerprint(self.content)
@@ -84,7 +85,7 @@ class Rules:
 
     def _timed(self, person: Stored, view: View, rule: Rule, reach: Reach) -> None:
         """Anew, after the others: time alone changes what it says. Keeps when that is next."""
-        others = _said(person, [other for other in self.rules if not other.timed])
+        others = _said(person, self._untimed)
         seen = msgspec.structs.replace(view, alerts=tuple(others))
         seen.memo[KEPT] = (person.disease, None if reach.analytes is None else reach.since)
         self._one(person, seen, rule, None)

@@ -148,9 +148,9 @@ def test_the_glance_at_a_creatinine_is_taken(values: str, expected: bool) -> Non
 
 def test_limits_that_are_met_downwards_are_never_passed_by_a_highest_value() -> None:
     pack = default_pack()
-    assert calm.below(pack, Decimal("1.4"), ["aki.nhs_ratio_1"])
-    assert not calm.below(pack, Decimal("1.5"), ["aki.nhs_ratio_1"])
-    assert not calm.below(pack, Decimal(9), ["ren_decline.share"])
+    assert calm.below(pack, Decimal("1.4"), ("aki.nhs_ratio_1",))
+    assert not calm.below(pack, Decimal("1.5"), ("aki.nhs_ratio_1",))
+    assert not calm.below(pack, Decimal(9), ("ren_decline.share",))
     assert calm.above(pack, Decimal("0.76"), "ren_decline.share")
     assert not calm.above(pack, Decimal("0.75"), "ren_decline.share")
     assert not calm.above(pack, Decimal(0), "aki.nhs_ratio_1")
