@@ -17,7 +17,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, errors
 
-from services.ledger import governing, patients, stored
+from services.ledger import governing, patients, site_in_force, stored
 from services.ledger.applying import Work
 from services.ledger.errors import AliasesChanged, PackUnusable
 from services.ledger.evaluating import Rules
@@ -98,6 +98,8 @@ class CatchUp:
         return await (await conn.execute(_STOPPED, asked)).fetchall()
 
     async def _govern(self, conn: AsyncConnection[Any]) -> None:
+        self._site = await site_in_force.in_force(conn, self._site)
+        self._teller.follow(self._site)
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
 
     def _forget(self) -> None:

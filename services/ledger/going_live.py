@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from alerts.severity import Severity
 from schemas.identity import stable_id
-from services.ledger import governing, patients, stored, timers
+from services.ledger import governing, patients, site_in_force, stored, timers
 from services.ledger.applying import Work
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Journal
@@ -151,6 +151,7 @@ class Pager:
         if row is None:
             raise LookupError(f"a timer of kind {LIVE_PAGE} names patient record {patient_id}: unknown")
         locked = await patients.lock(conn, [row[0]])
+        self._teller.follow(await site_in_force.in_force(conn, self._teller.site))
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
         await governing.keep(conn, self._rules)
         work = Work(

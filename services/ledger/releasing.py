@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
-from services.ledger import governing, holding, patients, stored
+from services.ledger import governing, holding, patients, site_in_force, stored
 from services.ledger.applying import Work
 from services.ledger.evaluating import Rules
 from services.ledger.journal import Journal
@@ -38,6 +38,7 @@ class Releaser:
         if row is None:
             raise LookupError(f"a timer of kind {holding.SPECIMEN_HOLD} names patient record {patient_id}: unknown")
         locked = await patients.lock(conn, [row[0]])
+        self._teller.follow(await site_in_force.in_force(conn, self._teller.site))
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
         await governing.keep(conn, self._rules)
         work = Work(

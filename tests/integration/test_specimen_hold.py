@@ -15,13 +15,14 @@ import pytest
 from alerts.thresholds import default_pack
 from schemas.patient_event import ContextEntry, Event, LabReport
 from services.clock.timers import Action, Timers
-from services.ledger import replaying
+from services.ledger import replaying, site_in_force
 from services.ledger.batch import Ledger
 from services.ledger.ending_hold import end_hold
 from services.ledger.errors import NotHolding
 from services.ledger.holding import SPECIMEN_HOLD
 from services.ledger.opening import open_journal
 from services.mapping.site import DEFAULT_SITE
+from services.mapping.site_file import read_site
 from services.shared import database as databases
 from services.shared import rule_pack
 from services.shared.clock import ManualClock
@@ -280,6 +281,17 @@ async def test_the_board_says_what_waits_and_lets_it_go(database: str, tmp_path:
         await api.aclose()
     assert await feed.fire(timedelta(seconds=1)) == 3
     assert [pair for pair in told(database) if pair[0] in WAITS] == [(rule, "hold_over") for rule in WAITS]
+
+
+async def test_the_site_file_in_force_says_who_is_watched_when_the_wait_is_over(database: str, feed: Feed) -> None:
+    """Another than the clock was started with."""
+    await feed(OWN, STRANGE)
+    site = read_site('[enrolment]\nwatch = "listed"\n')
+    async with await databases.connect(database, "test") as conn:
+        await site_in_force.adopt(conn, site)
+    assert await feed.fire(timedelta(hours=7)) > 0
+    assert [pair for pair in told(database) if pair[0] in WAITS] == []
+    assert {said(database, rule)[-1] for rule in WAITS} == {"not_enrolled"}
 
 
 async def test_history_holds_nothing_and_a_repeated_event_changes_nothing(database: str, feed: Feed) -> None:
