@@ -11,6 +11,7 @@ itself takes (`received_at`) are UTC with "Z".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,21 @@ class Identifier(_Part, frozen=True):
     value: str
     authority: str = ""
     type: str = ""
+
+    @property
+    def of_person(self) -> bool:
+        """Not the number of a visit or an account: those are counted by themselves, and may look like a patient's."""
+        return self.type.strip().upper() not in _OF_A_VISIT
+
+
+_OF_A_VISIT = frozenset({"VN", "AN", "ANC", "AND", "ANT"})
+"""Types of HL7 table 0203."""
+
+
+def naming(identifiers: Iterable[Identifier]) -> list[Identifier]:
+    """Those that may name the patient: the numbers of a visit only where there is nothing else."""
+    usable = [item for item in identifiers if item.value]
+    return [item for item in usable if item.of_person] or usable
 
 
 class Patient(_Part, frozen=True):

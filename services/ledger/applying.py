@@ -140,7 +140,7 @@ class Work(msgspec.Struct, kw_only=True):
         before = self._numbers(record)
         new = [one for one in dict.fromkeys(event.patient.identifiers) if one not in before]
         self.named[record] = (*before, *new)
-        own = [one for one in new if identity.is_of_person(one)]
+        own = [one for one in new if one.of_person]
         self.writes.numbers.belongs(own, record, incoming.received_at, event.event_id)
         if isinstance(event, LabReport):
             orders = {(r.laboratory, r.filler_order, record): None for r in event.results if r.filler_order}

@@ -17,8 +17,6 @@ from services.ledger.context import Demographics
 CONFLICT = "identity_conflict"
 """Reason of quarantine."""
 _SEXES = ("F", "M")
-_OF_A_VISIT = frozenset({"VN", "AN", "ANC", "AND", "ANT"})
-"""Types of HL7 table 0203."""
 _YEAR = len("2026")
 _STROKES = str.maketrans("đłøß", "dlos")
 
@@ -36,13 +34,8 @@ def conflict(patient: Patient, known: Demographics, strangers: Sequence[str]) ->
 
 def numbers(patient: Patient) -> tuple[str, ...]:
     """Every number of the person in PID-3 but the one that names the patient."""
-    found = (name_of(identifier) for identifier in patient.identifiers if is_of_person(identifier))
+    found = (name_of(identifier) for identifier in patient.identifiers if identifier.of_person)
     return tuple(dict.fromkeys(name for name in found if name != patient.id))
-
-
-def is_of_person(identifier: Identifier) -> bool:
-    """Not the number of a visit or an account: those are counted by themselves, and may look like a patient's."""
-    return identifier.type.strip().upper() not in _OF_A_VISIT
 
 
 def name_of(identifier: Identifier) -> str:

@@ -57,6 +57,7 @@ from schemas.patient_event import (
     PatientMerge,
     ReportedResult,
     Source,
+    naming,
 )
 from schemas.realm import as_sent, is_test
 from services.mapping.codes import CodeBook, CodeEntry, Ignore, Read
@@ -308,8 +309,11 @@ class Site:
         return "unlisted_authority" if self._authorities and authority not in self._authorities else ""
 
     def patient_id(self, identifiers: Iterable[Identifier]) -> str:
-        """`authority|value` of the preferred identifier, else of the first listed one, else the first; "" of none."""
-        usable = [item for item in identifiers if item.value]
+        """`authority|value` of the preferred identifier, else of the first listed one, else the first; "" of none.
+
+        A number of a visit or an account names nobody where there is another: every visit would be a patient.
+        """
+        usable = naming(identifiers)
         rules = self.file.identifier
         for authority in (*rules.preference, *rules.authorities):
             for item in usable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.patient_event import ContextEntry, Identifier, Patient
+from schemas.patient_event import ContextEntry, Identifier, Patient, naming
 from services.reading.death import died
 from services.reading.fields import Field, Row
 from services.reading.header import Header
@@ -21,8 +21,8 @@ Choose = Callable[[Iterable[Identifier]], str]
 
 
 def first_identifier(identifiers: Iterable[Identifier]) -> str:
-    """The choice without a site file."""
-    return next((f"{item.authority}|{item.value}" for item in identifiers), "")
+    """The choice without a site file: the first that is no number of a visit."""
+    return next((f"{item.authority}|{item.value}" for item in naming(identifiers)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from schemas.patient_event import Coding, Identifier
 from services.mapping.report import map_report
 from services.mapping.site import DEFAULT_SITE
 from services.mapping.site_file import SiteInvalid, read_site
+from services.reading.patients import Choose, first_identifier
 from tests.unit.reports import report, result, text
 
 SITE = """
@@ -139,6 +140,15 @@ def test_a_value_of_a_laboratory_that_its_sender_may_not_carry_is_as_urgent_as_a
     entry = '[[sender]]\nname = "x"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB2"]\n'
     held = map_report(report(result("2000-8", "3.9", "mmol/L", laboratory="LAB1")), read_site(entry))
     assert [item.would_be for item in held.quarantined] == ["CRITICAL"]
+
+
+@pytest.mark.parametrize("choose", [first_identifier, DEFAULT_SITE.patient_id, SITE_READ.patient_id])
+@pytest.mark.parametrize("kind", ["VN", "AN", "ANC", "AND", "ANT", "an"])
+def test_a_number_of_a_visit_names_nobody_where_there_is_another(choose: Choose, kind: str) -> None:
+    visit, person = Identifier(value="V1", authority="MADEUP", type=kind), Identifier(value="1", authority="MADEUP")
+    assert choose([visit, person]) == choose([person, visit]) == "MADEUP|1"
+    assert choose([visit]) == "MADEUP|V1", "a message is never refused for it"
+    assert choose([]) == ""
 
 
 def test_the_preferred_identifier_names_the_patient() -> None:
