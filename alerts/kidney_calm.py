@@ -6,8 +6,11 @@ the one over it; what is below every limit even so needs no median, no stages an
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from operator import attrgetter
+
+import msgspec
 
 from alerts.calm import below, number
 from alerts.kidney import suppressed
@@ -21,27 +24,54 @@ _RISES = ("aki.nhs_rise", "aki.kdigo_rise")
 _DAY = timedelta(hours=24)
 
 
-def no_injury(view: View, point: Point) -> bool:
+class Lowest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The lowest final creatinine of a span, umol/L (of a bound its lower end), and when it was taken."""
+
+    at: datetime
+    value: Decimal
+
+    def with_(self, point: Point) -> Lowest:
+        """With one more; of equals the newest, which stays within the year the longest."""
+        return lowest_of(point) if _low(point) <= self.value else self
+
+
+def lowest_of(point: Point) -> Lowest:
+    """Of the one creatinine."""
+    return Lowest(at=point.at, value=_low(point))
+
+
+def lowest_before(view: View, at: datetime, known: Lowest | None = None) -> Lowest | None:
+    """Of the year before `at`; None without a final creatinine in it.
+
+    `known` is the lowest up to the creatinine before, over the year before that one: while it lies within the year of
+    `at`, it is the lowest still.
+    """
+    year = hours(view.pack, "aki.median_hours")
+    if known is not None and known.at >= at - year:
+        return known
+    earlier = view.series.before("creat", at, year)
+    return lowest_of(min(reversed(earlier), key=_low)) if earlier else None
+
+
+def no_injury(view: View, point: Point, known: Lowest | None = None) -> bool:
     """TRUE: stage 0, no higher one is possible, and the sample counts towards the end of an episode.
 
-    False says nothing: the creatinine must be staged.
+    False says nothing: the creatinine must be staged. `known` as for `lowest_before`.
     """
     key = ("no_injury", point.at, point.result.result_id)
-    known = view.memo.get(key)
-    if known is None:
-        known = view.memo[key] = _no_injury(view, point)
-    return bool(known)
+    found = view.memo.get(key)
+    if found is None:
+        found = view.memo[key] = _no_injury(view, point, known)
+    return bool(found)
 
 
-def _no_injury(view: View, point: Point) -> bool:
-    now = number(point.interval)
-    earlier = view.series.before("creat", point.at, hours(view.pack, "aki.median_hours"))
-    if now is None or not earlier or suppressed(view, point.at):
+def _no_injury(view: View, point: Point, known: Lowest | None) -> bool:
+    now, lowest = number(point.interval), lowest_before(view, point.at, known)
+    if now is None or lowest is None or lowest.value <= 0 or suppressed(view, point.at):
         return False
-    lowest = min(map(_low, earlier))
-    if lowest <= 0 or not below(view.pack, now / lowest, _RATIOS):
+    if not below(view.pack, now / lowest.value, _RATIOS):
         return False
-    return below(view.pack, now - lowest, _RISES) and _dated(view, point)
+    return below(view.pack, now - lowest.value, _RISES) and _dated(view, point)
 
 
 def _dated(view: View, point: Point) -> bool:

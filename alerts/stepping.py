@@ -144,7 +144,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
         """Anew from `since` on (from the start when None): `go` takes the state before it and gives the steps."""
         same = up_to(self.steps, since)
         state = self.steps[same - 1].state if same else None
-        return Trail(steps=(*self.steps[:same], *go(state)), same=same, kept=kept)
+        return Trail(steps=self.steps[:same] + tuple(go(state)), same=same, kept=kept)  # `+` copies the old but once
 
 
 class Resumed:

@@ -50,12 +50,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
             return self
         state = self.states[same - 1] if same else None
         fold = Course(view.pack, component, line_starts(view), types.at, _applies(types, component), state)
-        states, steps = list(self.states[:same]), list(self.steps[: up_to(self.steps, since, _taken)])
+        states, steps = [], []
         for reading in taken[same:]:
             step = fold.take(reading)
             steps += [step] if step else []
             states.append(fold.state)
-        return Told(readings=tuple(taken), states=tuple(states), steps=tuple(steps))
+        return Told(
+            readings=tuple(taken),
+            states=self.states[:same] + tuple(states),
+            steps=self.steps[: up_to(self.steps, since, _taken)] + tuple(steps),
+        )
 
 
 def _applies(types: Types, component: Component) -> Callable[[datetime], bool]:

@@ -59,7 +59,7 @@ class _Measured(msgspec.Struct, frozen=True):
         same: int = up_to(self.items, since, _time)
         if same == len(self.items) == len(taken):
             return self
-        items = (*self.items[:same], *((one.at, met(one)) for one in taken[same:]))
+        items = self.items[:same] + tuple([(one.at, met(one)) for one in taken[same:]])
         held = self.first is not None and since is not None and self.first < since
         return _Measured(items, self.first if held else next((at for at, ok in items[same:] if ok), None))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -90,16 +91,12 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
         near = up_to(self.items, points[0].at - days) if points else same
         before = [reading.point for reading in self.items[near:same]]
         new = one_a_specimen(view.pack, (p for p in points if evaluable(p)), before)
-        items = list(self.items[:same])
+        kept, items = self.items[:same], list[Reading]()
         for point in new:
-            items.append(self._reading(view, point, items))
-        return Readings(
-            component=self.component,
-            analyte=self.analyte,
-            items=tuple(items),
-        )
+            items.append(self._reading(view, point, chain(kept, items)))
+        return Readings(component=self.component, analyte=self.analyte, items=kept + tuple(items))
 
-    def _reading(self, view: View, point: Point, before: Sequence[Reading]) -> Reading:
+    def _reading(self, view: View, point: Point, before: Iterable[Reading]) -> Reading:
         return Reading(
             component=self.component,
             at=point.at,

@@ -12,23 +12,34 @@ from alerts.calm import not_met
 from alerts.condition import Node, all_of, any_of, compare
 from alerts.egfr import displayed
 from alerts.kidney import Aki, aki_at
-from alerts.kidney_calm import no_injury
+from alerts.kidney_calm import Lowest, lowest_before, lowest_of, no_injury
 from alerts.kidney_notes import note_flags, notes
 from alerts.logic import FALSE, INDETERMINATE, TRUE, Truth
 from alerts.potassium import usable
-from alerts.rule import Judgement, Rule, View, at_samples
+from alerts.rule import Judgement, Rule, View
 from alerts.samples import hours, shown
+from alerts.series import Point
 from alerts.severity import Severity
-from alerts.stepping import BESIDE, NOTHING_AHEAD
+from alerts.stepping import BESIDE, NOTHING_AHEAD, Walk
 
 STAGES = {1: Severity.MEDIUM, 2: Severity.HIGH, 3: Severity.CRITICAL}
 
 
-def _judge(view: View, at: datetime) -> Judgement | None:
+def _step(view: View, at: datetime, known: Lowest | None) -> tuple[Lowest | None, Judgement | None]:
+    """A creatinine; the lowest of the year is carried on, so that none need look through the whole of it."""
     point = view.series.at("creat", at)
     if point is None:
-        return None
-    if no_injury(view, point):
+        return known, None
+    lowest = lowest_before(view, at, known)
+    judgement = _judge(view, point, lowest)
+    if point.preliminary:
+        return lowest, judgement
+    return (lowest_of(point) if lowest is None else lowest.with_(point)), judgement
+
+
+def _judge(view: View, point: Point, lowest: Lowest | None) -> Judgement:
+    at = point.at
+    if no_injury(view, point, lowest):
         return not_met(at, point.result.slot)
     aki = aki_at(view, point)
     potassium = _potassium(view, at, point.result.specimen) if aki.stage else None
@@ -101,6 +112,6 @@ RULE = Rule(
     name="REN_AKI",
     family="renal_failure",
     inputs=frozenset({"creat", "k", "hi", "ca", "ca_adj", "alb"}),
-    judge=at_samples(("creat",), _judge, ahead=BESIDE, calm=NOTHING_AHEAD),
+    judge=Walk(("creat",), _step, ahead=BESIDE, calm=NOTHING_AHEAD),
     delivery="now",
 )
