@@ -52,11 +52,17 @@ def _what(held: Held, language: Language) -> str:
     key = "unverified.value" if held.unit.strip() else "unverified.unitless"
     value = _plain(held.value)
     said = words.text(
-        key, name=label(language, held.analyte), value=value.replace(".", ",") if language == "sl" else value,
+        key, name=label(language, held.analyte), value=_number(value, language),
         unit=figures.unit(_plain(held.unit), language), severity=words.text(f"severity.{held.severity}"),
     )  # fmt: skip
     others = tuple(figures.unit(name, language) for name in held.units if name != held.unit)
     return said + words.text("unverified.if", units=", ".join(others)) if others else said
+
+
+def _number(value: str, language: Language) -> str:
+    """With a decimal comma where the language has one; what can be read in two ways stays as it was sent."""
+    plain = value.count(".") == 1 and "," not in value
+    return value.replace(".", ",") if language == "sl" and plain else value
 
 
 def _plain(text: str) -> str:

@@ -235,7 +235,8 @@ class Ledger:
                 run = [await self._alone(conn, item, done) for item in run]
             else:
                 await self._apply(conn, run, done)
-            done.senders = await feeds.note(conn, run, self._senders)
+            if not self._site.senders:
+                done.senders = await feeds.note(conn, run, self._senders)
             await self._report_stops(conn, run)
             await offsets.advance(conn, self.stream, next_offsets(run), heartbeats(run))
         return done, run

@@ -13,11 +13,12 @@ import pytest
 from alerts.thresholds import default_pack
 from schemas.patient_event import ContextEntry, LabReport, Refused
 from services.clock.timers import Timers
-from services.ledger import replaying
+from services.ledger import replaying, site_in_force
 from services.ledger.batch import Ledger
 from services.ledger.going_live import LIVE_PAGE, NoSuchTurn, Turned
 from services.ledger.opening import open_ledger
 from services.mapping.site import DEFAULT_SITE
+from services.mapping.site_file import read_site
 from services.shared import database as databases
 from services.shared.clock import SystemClock
 from tests.real import events
@@ -179,6 +180,25 @@ async def test_a_sender_known_before_there_were_feeds_stays_live(database: str, 
         ("lab", "live", None), ("new", "silent", None),
     ]  # fmt: skip
     assert [reason for *_, reason in queued(database)] == ["first"]
+    await feed.store.close()
+
+
+async def test_what_came_before_the_file_in_force_listed_its_sender_makes_no_feed_live(
+    database: str, tmp_path: Path
+) -> None:
+    """Intake lets in by HALO_SITE at once; the file in force may list the sender only later."""
+    feed = Feed(opened(database, tmp_path, SITE.replace('"lab"', '"other"').replace("LAB1", "X")), database)
+    await feed(potassium(2, "4.0", 0))
+    later = read_site(SITE)
+    async with await databases.connect_writer(database, "test") as conn, conn.transaction():
+        await site_in_force.keep(conn, later)
+        await conn.execute(
+            "INSERT INTO active_version (kind, version, hash, from_at, who) VALUES ('site', %s, '', now(), 'test')",
+            (later.version,),
+        )
+    await feed(potassium(1, "6.8", 0))
+    assert ask(database, "SELECT state FROM feed WHERE name = 'lab'") == [("silent",)]
+    assert queued(database) == []
     await feed.store.close()
 
 
