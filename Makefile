@@ -20,7 +20,7 @@ demo: setup  ## A made-up ward on this machine; HALO_DEMO_SECONDS=60 ends by its
 	@$(BIN)/halo demo
 dev: $(VENV)/.dev
 test: dev chromium lint  ## Everything: lint, types, imports and all tests
-	@$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) $(PYTEST_ARGS)
 mutation: dev $(VENV)/.mutation  ## About an hour, never in CI: which changes of the rules no test notices (docs/mutation.md)
 	@$(MUTATION)/bin/python -m tests.mutation $(MUTATION_ARGS)
 lint: dev  ## Style, types and the direction of imports

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.postgres import EmbeddedPostgres
@@ -21,12 +23,17 @@ WITHOUT_SERVERS = ("unit", "contract")
 """Folders of tests that start nothing."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup` one process has the servers and ports, the other one what needs none."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] not in WITHOUT_SERVERS or item.get_closest_marker("real"):
-            item.add_marker(pytest.mark.xdist_group("servers"))
+class _OneHasTheServers(LoadScopeScheduling):
+    """Of several processes one has the servers and ports, the others take the files that need none."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = Path(nodeid).parts[1]
+        return nodeid.partition("::")[0] if folder in WITHOUT_SERVERS else "servers"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """With `-n 2`."""
+    return _OneHasTheServers(config, log)
 
 
 @pytest.fixture(scope="session")
