@@ -85,7 +85,7 @@ class Remapper:
     def __init__(self, site: Site, teller: Teller, journal: Journal, rules: Rules) -> None:
         self._site, self._teller, self._journal, self._rules = site, teller, journal, rules
         self._differences: dict[tuple[str, str], Difference] = {}
-        self._sites: dict[str, Site] = {}
+        self._sites: dict[str, Site | None] = {}
 
     @property
     def site(self) -> Site:
@@ -206,24 +206,29 @@ class Remapper:
 
     async def _same_people(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
         old = await self._old(conn, before)
-        watched = old.file.enrolment == site.file.enrolment and old.zone == site.zone
+        watched = old is not None and old.file.enrolment == site.file.enrolment and old.zone == site.zone
         return watched and not await self._enrols_otherwise(conn, before, site)
 
     async def _enrols_otherwise(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
         if not site.file.enrol or site.file.enrolment.watch != "listed":
             return False
-        old = (await self._old(conn, before)).file
+        found = await self._old(conn, before)
+        if found is None:
+            return True
+        old = found.file
         return (old.enrol, old.enrolment, old.sender) != (site.file.enrol, site.file.enrolment, site.file.sender)
 
-    async def _old(self, conn: AsyncConnection[Any], version: str) -> Site:
+    async def _old(self, conn: AsyncConnection[Any], version: str) -> Site | None:
+        """None for one that an earlier release of Halo took and this one cannot read: nobody may wait for it."""
         if version not in self._sites:
-            self._sites[version] = await site_in_force.read(conn, version)
+            self._sites[version] = await site_in_force.read_if_readable(conn, version)
         return self._sites[version]
 
     async def _difference(self, conn: AsyncConnection[Any], before: str, site: Site) -> Difference:
         key = (before, site.version)
         if key not in self._differences:
-            self._differences[key] = difference(await self._old(conn, before), site)
+            old = await self._old(conn, before)
+            self._differences[key] = Difference(everything=True) if old is None else difference(old, site)
         return self._differences[key]
 
     async def flush(self, conn: AsyncConnection[Any], work: Work) -> None:

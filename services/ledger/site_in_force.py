@@ -91,6 +91,15 @@ async def read(conn: AsyncConnection[Any], version: str) -> Site:
         raise SiteUnusable(f"{error}. It is in force; apply one that can be read: halo site apply FILE") from error
 
 
+async def read_if_readable(conn: AsyncConnection[Any], version: str) -> Site | None:
+    """The same of one that is in force no more; None where `read` cannot."""
+    try:
+        return await read(conn, version)
+    except SiteUnusable as error:
+        logger.warning("site.before_unreadable", version=version, error=str(error))
+        return None
+
+
 async def current(conn: AsyncConnection[Any], site: Site) -> None:
     """Look again under the patients' locks. SiteChanged: another came into force meanwhile, start again."""
     version = await version_in_force(conn)

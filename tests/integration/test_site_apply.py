@@ -13,8 +13,10 @@ from click.testing import CliRunner
 from services.cli import site_apply
 from services.cli.app import halo
 from services.cli.checks import check_site
+from services.ledger import site_in_force
 from services.ledger.bringing_up import BringUp
 from services.ledger.opening import open_ledger
+from services.mapping.site_file import read_site
 from services.shared import database as databases
 from services.shared.settings import Settings
 from tests.real import events
@@ -117,6 +119,23 @@ def test_what_was_held_is_read_and_its_alerts_come_out(database: str, hospital: 
     ]
     assert {v.partition("+")[2] for (v,) in ask(database, "SELECT mapping_version FROM result")} == {version(database)}
     assert "0 differences" in rebuild()
+
+
+def test_a_file_of_before_that_cannot_be_read_any_more_keeps_nobody_waiting(database: str, hospital: Hospital) -> None:
+    """An earlier release took it, and its patients were not all read again before the update."""
+    hospital.take(local(1, {"KREA": ("90", "umol/L")}, hours=-200))
+    ask(database, "ALTER TABLE site_file DISABLE TRIGGER ALL")
+    ask(database, "UPDATE site_file SET content = 'a_key_of_before = 1'")
+    mended = read_site(MENDED)
+    put = "INSERT INTO site_file (version, hash, content) VALUES (%s, %s, %s)"
+    ask(database, put, mended.version, site_in_force.hash_of(MENDED), MENDED.encode())
+    force = (
+        "INSERT INTO active_version (kind, version, hash, from_at, who) VALUES ('site', %s, %s, clock_timestamp(), 'x')"
+    )
+    ask(database, force, mended.version, site_in_force.hash_of(MENDED))
+    hospital.take(local(1, {"KREA": ("400", "umol/L")}, hours=-176))
+    assert results(database) == [("creat", "90", "umol/L"), ("creat", "400", "umol/L")]
+    assert one(database, "SELECT DISTINCT site_version FROM patient") == mended.version
 
 
 def test_a_wrong_unit_is_put_right_and_the_told_are_told_old_and_new(
