@@ -25,7 +25,7 @@ REASONS = (
     "looks_like_umol_l", "ambiguous_number", "total_light_chain_code", "different_quantity", "needs_wbc",
     "local_code_needed", "unknown_status", "collected_missing", "collected_in_future", "collected_before_birth",
     "slot_repeated", "patient_missing", "placeholder_identity", "unlisted_authority", "identity_conflict",
-    "laboratory_not_of_sender",
+    "laboratory_not_of_sender", "withdrawn_unread",
 )  # fmt: skip
 """Why a result is held; each has words and what to do in the board's catalogue."""
 MOST = 200

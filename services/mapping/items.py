@@ -107,9 +107,12 @@ class Placer:
 
     @staticmethod
     def _unread(sent: ReportedResult, reason: str, detail: str, *, ignored: bool) -> Refusal | Skipped:
+        absent = sent.value.reason if isinstance(sent.value, Absent) else None
+        if absent == _REPORT or (absent not in (None, "document") and sent.status == _IN_ERROR and not ignored):
+            return Refusal("withdrawn_unread", "says that results are in error and does not say which")
         if ignored:
             return Skipped(reason)
-        if reason == "local_code_needed" and isinstance(sent.value, Absent) and sent.value.reason == "document":
+        if reason == "local_code_needed" and absent == "document":
             return Skipped("document")
         return Refusal(reason, detail)
 
@@ -156,6 +159,11 @@ class Placer:
                 if occurrence is None:
                     refused.append((item, Refusal("slot_repeated", "same order, code and sub-id twice", item.row)))
         return refused
+
+
+_REPORT = "withdrawn_report"
+"""FHIR reading's word for a report in error whose results did not come with it, whatever the report's code."""
+_IN_ERROR = "entered-in-error"
 
 
 def _order_key(sent: ReportedResult) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from schemas.patient_event import Absent, ReportedResult, Where
 from services.reading.fhir.message import Piece
 from services.reading.fhir.naming import Naming, address_of, laboratory, order_of
-from services.reading.fhir.observations import WITHDRAWN, Reported
+from services.reading.fhir.observations import WITHDRAWN, WITHDRAWN_UNREAD, Reported
 from services.reading.fhir.times import effective, to_iso
 from services.reading.fhir.values import read_codings
 
 DOCUMENT = "document"
-WITHDRAWN_REPORT = "withdrawn_report"
-"""A report in error whose results did not come with it: held, so that a person looks for them."""
 SUB_ID = "report"
 """Keeps it apart from a result with the report's code."""
 
@@ -29,7 +27,7 @@ def read_header_result(reported: Reported, resolved: int, piece: Piece, naming: 
     return ReportedResult(
         code=read_codings(report.code),
         status=report.status,
-        value=Absent(reason=WITHDRAWN_REPORT if withdrawn else DOCUMENT),
+        value=Absent(reason=WITHDRAWN_UNREAD if withdrawn else DOCUMENT),
         where=Where(segment=0, offset=0, length=0),
         laboratory=laboratory(report.performer, scope, naming),
         filler_order=order.filler,

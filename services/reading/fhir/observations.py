@@ -28,6 +28,8 @@ from services.reading.fhir.values import (
 )
 
 WITHDRAWN = "entered-in-error"
+WITHDRAWN_UNREAD = "withdrawn_report"
+"""Reason of a report or panel in error whose results did not come with it: held, so that a person looks for them."""
 WHOLE = Span(0, 0)
 """All of the resource."""
 PANEL = "document"
@@ -93,7 +95,8 @@ def read_results(found: Found, naming: Naming) -> Iterator[ReportedResult]:
     if not (isinstance(value, Absent) and bare):
         yield _result(observation, common, "", found.place)
     elif not observation.component and not any(found.scope.find(one) for one in observation.has_member):
-        yield common.made(observation, Absent(reason=PANEL), "", "", found.place)
+        reason = WITHDRAWN_UNREAD if common.status == WITHDRAWN else PANEL
+        yield common.made(observation, Absent(reason=reason), "", "", found.place)
     yield from _components(found, common)
 
 

@@ -204,7 +204,34 @@ def test_a_withdrawn_report_takes_its_results_with_it() -> None:
     (alone,) = results(head)
     assert alone.status == "entered-in-error"
     (report,) = reports(read_tree(head))
-    assert [item.reason for item in map_report(report).quarantined] == ["local_code_needed"]
+    assert [item.reason for item in map_report(report).quarantined] == ["withdrawn_unread"]
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"resourceType": "DiagnosticReport", "status": "entered-in-error", "code": {"text": "panel"}, "subject": subject()},
+        {**without(observation(status="entered-in-error", hasMember=[{"reference": "Observation/7"}]), "valueQuantity"),
+         "code": {"text": "panel"}},
+    ],
+)  # fmt: skip
+def test_a_withdrawal_that_names_no_result_is_held_even_where_its_code_is_ignored(tree: Tree) -> None:
+    """It may take back a value that somebody was called for: ignoring a panel's code must not hide it."""
+    site = read_site('[[ignore]]\ncode = "panel"\n')
+    (report,) = reports(read_tree(tree))
+    (held,) = map_report(report, site).quarantined
+    assert held.reason == "withdrawn_unread"
+    (final,) = reports(read_tree({**tree, "status": "final"}))
+    assert not map_report(final, site).quarantined
+
+
+def test_a_panel_withdrawn_without_its_components_or_its_code_is_held_as_such() -> None:
+    known = without(observation(status="entered-in-error"), "valueQuantity")
+    for code in ({"text": "panel"}, {}):
+        (report,) = reports(read_tree({**known, "code": code}))
+        assert [item.reason for item in map_report(report).quarantined] == ["withdrawn_unread"]
+    (report,) = reports(read_tree(known))
+    assert not map_report(report).quarantined, "a result of its own is withdrawn as ever"
 
 
 def test_a_document_is_kept_and_is_no_result() -> None:
