@@ -199,7 +199,7 @@ def check_site(settings: Settings) -> list[Finding]:
     if settings.site is not None and ours != version:
         found = [Finding(
             level="warn", what="site file", text=f"{settings.site} is {ours}, in force is {version}",
-            todo=f"halo site apply {settings.site}, or put back what `halo site show` prints",
+            todo=f"halo site apply {settings.site} where the file is newer, else halo site show > {settings.site}",
         )]  # fmt: skip
     if behind:
         found.append(Finding(

@@ -129,4 +129,13 @@ def _deliver(client: MllpClient, message: bytes) -> list[Acknowledgement]:
         ]
     except OSError as error:
         where = f"{client.host}:{client.port}"
-        raise click.ClickException(f"no answer from {where}: {error}; is intake running (`halo up`)?") from error
+        raise click.ClickException(f"no answer from {where}: {error}; {_advice(client, error)}") from error
+
+
+def _advice(client: MllpClient, error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "name who issued the receiver's certificate by --ca, and the receiver as it stands there by --host"
+    if isinstance(error, ConnectionRefusedError):
+        return "is intake running (`halo up`)?"
+    certificate = "--cert and --key may be missing" if client.tls else "a port with TLS needs --tls"
+    return f"is intake running (`halo up`)? {certificate}: docs/integrator.md, section 4.3"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -33,6 +34,15 @@ _NUMBERS = ("1234567", "ABC123")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-]+)\s*\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
+_STEP = re.compile(r"([a-z_]+)|\[[^\]]*\]")
+"""A key, or an entry of a list or table (an empty match of the group)."""
+
+
+_HOW = {
+    "Expected `array`, got `str`": 'it is a list, write ["..."]', "Expected `str`, got `int`": "write it in quotes",
+    "Expected `str`, got `float`": "write it in quotes", "Invalid decimal string": 'write a number as "2.15"',
+}  # fmt: skip
+"""What to do about what msgspec says."""
 
 
 class SiteInvalid(ValueError):
@@ -71,10 +81,28 @@ def _said(message: str) -> str:
     """What msgspec says, with the keys that there are where one is misspelt."""
     unknown = _UNKNOWN.search(message)
     if unknown is None:
-        return message
+        return _wanted(message)
     table = (_PLACE.search(message) or ["", ""])[1].partition("[")[0].partition(".")[0]
     keys = _KEYS.get(table, frozenset())
     return f"no such key{_near(unknown[1], keys)}; there are {', '.join(sorted(keys))}" if keys else message
+
+
+def _wanted(message: str) -> str:
+    """The same with the words that may stand there, or how a list of tables is written."""
+    place, said = _place(message), message.partition(" - at ")[0]
+    if said.startswith("Invalid enum value"):
+        return f"{said.removeprefix('Invalid enum value ')} is none of {', '.join(_choices(place))}"
+    if said == "Expected `array`, got `object`":
+        return f"is a list of tables: write [[{place}]] instead of [{place}]"
+    return f"{said}: {_HOW[said]}" if said in _HOW else said
+
+
+def _choices(place: str) -> tuple[str, ...]:
+    """What a key with fixed words takes, by its place as msgspec writes it: `sender[0].state`."""
+    kind: Any = SiteFile
+    for name in _STEP.findall(place):
+        kind = get_type_hints(kind)[name] if name else [one for one in get_args(kind) if one is not ...][-1]
+    return tuple(repr(word) for word in get_args(kind) if word)
 
 
 def _near(word: str, words: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ def _senders(site: Site) -> Iterator[tuple[str, str]]:
     if not site.senders:
         yield "sender", "none is listed: any system that reaches the port may send. Add a [[sender]] for each"
     for at, sender in enumerate(site.senders):
-        if not sender.addresses and not sender.certificate:
+        if (sender.application or sender.facility) and not sender.addresses and not sender.certificate:
             yield (
                 f"sender[{at}].name",
                 f"{sender.name!r} has neither addresses nor a certificate: anybody can pose as it",

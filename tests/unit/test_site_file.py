@@ -10,6 +10,7 @@ from schemas.patient_event import Coding, Identifier
 from services.mapping.report import map_report
 from services.mapping.site import DEFAULT_SITE
 from services.mapping.site_file import SiteInvalid, read_site
+from services.mapping.site_warnings import warnings
 from services.reading.patients import Choose, first_identifier
 from tests.unit.reports import report, result, text
 
@@ -174,7 +175,8 @@ MISTAKES = [
     ('unit_when_missing = "mmol/L"', 'unit_when_missing = "mg/dL"', "mg/dL"),
     ('GPL = "g/L"', 'GPL = "gpl"', "gpl"),
     ('UMOLL = "umol/L"', 'UMOLL = "umol"', "umol"),
-    ('state = "live"', 'state = "on"', "on"),
+    ('state = "live"', 'state = "on"', "'on' is none of 'silent', 'live'"),
+    ('high = "84"', 'high = "8,4"', 'write a number as "2.15"'),
     ("point_of_care = true", 'point_of_care = "yes"', "bool"),
     ('method = "enzymatic"', 'methode = "enzymatic"', "methode"),
     ('low = "45"', 'low = "85"', "above"),
@@ -193,6 +195,28 @@ def test_a_mistake_is_reported_with_its_line(right: str, wrong: str, word: str) 
         read_site(changed, "site.toml")
     assert f"line {line}:" in str(error.value), str(error.value)
     assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ('[sender]\nname = "x"', "write [[sender]] instead of [sender]"),
+        ('[discharge]\n"51" = "dead"', "'dead' is none of 'deceased', 'moved'"),
+        ('[[laboratory]]\nname = "L"\ncollected = ["OBR-8"]', "'OBR-8' is none of 'SPM-17', 'OBR-7', 'OBX-14'"),
+    ],
+)
+def test_a_mistake_names_what_may_stand_there(wrong: str, told: str) -> None:
+    with pytest.raises(SiteInvalid) as error:
+        read_site(wrong)
+    assert told in str(error.value)
+    assert "$" not in str(error.value), "no words of the decoder"
+
+
+def test_a_sender_that_speaks_fhir_only_is_known_by_its_token() -> None:
+    """HL7 v2 never finds it, so nobody can pose as it."""
+    assert not [one for one in warnings(read_site('[[sender]]\nname = "fhir"')) if "pose" in str(one)]
+    named = read_site('[[sender]]\nname = "lab"\napplication = "LIS"')
+    assert len([one for one in warnings(named) if "pose" in str(one)]) == 1
 
 
 def test_what_is_not_toml() -> None:
