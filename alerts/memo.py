@@ -14,7 +14,7 @@ import msgspec
 from alerts.alert import AlertState, Undetermined
 from alerts.episodes import Episode, Fold, fold
 from alerts.evaluate import DEFAULT_CLEARING, alert_of, open_question, told_apart
-from alerts.logic import FALSE
+from alerts.logic import FALSE, TRUE
 from alerts.preliminary import only_critical
 from alerts.rule import Judgement, Rule, View
 from alerts.stepping import Resumed, Step, Trail, Walk, settled, settled_soon
@@ -51,7 +51,7 @@ def ask_again(view: View, rule: Rule, memo: Memo | None, since: datetime | None)
     if isinstance(rule.judge, Resumed):
         before = Trail() if since is None else Trail(steps=known.steps, kept=known.kept)
         trail = rule.judge.onward(view, before, since)
-        found = _folded(view, rule, known, since, (trail.same, trail.steps[trail.same :]))
+        found = _folded(view, rule, known, since, (trail.same, trail.steps[trail.same :]), trail.steps)
         return msgspec.structs.replace(found, kept=trail.kept)
     return _afresh(view, rule, rule.judge(view), known, since)
 
@@ -71,16 +71,23 @@ def _afresh(view: View, rule: Rule, said: Iterable[Judgement], known: Memo, sinc
     )
 
 
-def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: tuple[int, Sequence[Step]]) -> Memo:
-    """From the steps that are as they were, and those that follow."""
+def _folded(
+    view: View,
+    rule: Rule,
+    known: Memo,
+    since: datetime | None,
+    found: tuple[int, Sequence[Step]],
+    together: tuple[Step, ...] | None = None,
+) -> Memo:
+    """From the steps that are as they were, and those that follow; `together` is both, where the caller has it."""
     kept, fresh = found
     if view.series.preliminary_analytes:
-        fresh = [_as_it_may_stand(view, step) for step in fresh]
+        fresh, together = [_as_it_may_stand(view, step) for step in fresh], None
     if kept and not fresh and kept == len(known.steps):
         return known
-    if not known.episodes and fresh and all(map(_says_no, fresh)):
-        return Memo(steps=known.steps[:kept] + tuple(fresh), folds=kept)  # nothing to fold: no step ever met anything
-    steps = known.steps[:kept] + tuple(fresh)
+    steps = known.steps[:kept] + tuple(fresh) if together is None else together
+    if not known.episodes and fresh and not any(map(_met, fresh)):  # nothing to fold: no step ever met anything
+        return Memo(steps=steps, folds=kept, undetermined=() if _says_no(steps[-1]) else _open(rule, steps))
     before, start = (known.folded, known.folds) if known.folds <= kept else (Fold(), 0)
     folds = max(start, settled(steps, steps[-1].at)) if steps else 0
     clearing = _clearing(view, rule)
@@ -91,10 +98,14 @@ def _folded(view: View, rule: Rule, known: Memo, since: datetime | None, found: 
         steps=steps,
         episodes=episodes,
         alerts=alerts,
-        undetermined=open_question(rule, _newest(steps)),
+        undetermined=_open(rule, steps),
         folded=folded,
         folds=folds,
     )
+
+
+def _met(step: Step) -> bool:
+    return step.judgement is not None and step.judgement.truth is TRUE
 
 
 def _says_no(step: Step) -> bool:
@@ -104,6 +115,10 @@ def _says_no(step: Step) -> bool:
 def _fold(folded: Fold, steps: Sequence[Step], clearing: Clearing) -> Fold:
     said = [step.judgement for step in steps if step.judgement is not None]
     return folded.take(said, clearing) if said else folded
+
+
+def _open(rule: Rule, steps: Sequence[Step]) -> tuple[Undetermined, ...]:
+    return open_question(rule, _newest(steps))
 
 
 def _newest(steps: Sequence[Step]) -> Judgement | None:

@@ -159,8 +159,11 @@ class Series:
         for analyte in analytes:
             points = self._points.get(analyte)
             if points and (time is None or points[-1].at > time):
+                one = time is not None and (len(points) == 1 or points[-2].at <= time)  # mostly one is new
+                if one and found and found[-1] == points[-1].at:  # and of the same draw as those before it
+                    continue
                 several = bool(found)
-                if time is not None and (len(points) == 1 or points[-2].at <= time):  # mostly one is new
+                if one:
                     found.append(points[-1].at)
                 else:
                     found += [point.at for point in self.after(analyte, time)]

@@ -39,6 +39,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         return Reach(analytes=self.analytes | other.analytes, since=min(times, default=None))
 
 
+PANELS = 10_000
+"""So many different sets of analytes are remembered with the rules that read one of them."""
 EVERYTHING = Reach()
 NOTHING = Reach(analytes=frozenset())
 
@@ -49,8 +51,10 @@ class Rules:
     def __init__(self, rules: Sequence[Rule], pack: Pack, content: str | None = None) -> None:
         """`content` is the text `pack` was read from; None: that of the pack that ships."""
         self.rules = tuple(rules)
-        self._in_turn = tuple(in_turn(rules))
-        self._untimed = tuple(rule for rule in rules if not rule.timed)
+        turns = in_turn(rules)
+        self._untimed = tuple(rule for rule in turns if not rule.timed)
+        self._timed = tuple(rule for rule in turns if rule.timed)
+        self._readers: dict[frozenset[str], frozenset[str]] = {}
         self.pack = pack
         self.content = shipped() if content is None else content
         self.hash, self.mark = hash_of(self.content), fingerprint(self.content)
@@ -74,18 +78,34 @@ class Rules:
         doubted = person.memos.get(specimen_mismatch.RULE.name)
         if doubted is not None and reach.analytes is not None:
             view.memo[DRAWS] = specimen_mismatch.known_draws(doubted.steps, reach.since)
-        for rule in self._in_turn:
+        readers, since = self._reading(reach.analytes), None if reach.analytes is None else reach.since
+        for rule in self._untimed:
             memo = person.memos.get(rule.name)
-            if rule.timed:
-                self._timed(person, view, rule, reach)
-            elif memo is None or _concerns(rule, memo, reach):
-                self._one(person, view, rule, None if reach.analytes is None else reach.since)
+            if memo is None or rule.name in readers or _doubted(memo, reach):
+                self._one(person, view, rule, since)
             trails[rule.name] = person.memos.get(rule.name)
-        return _said(person, self.rules)
+        found = _said(person, self._untimed)
+        for rule in self._timed:
+            self._at_any_time(person, view, rule, reach, found)
+        return found + _said(person, self._timed)
 
-    def _timed(self, person: Stored, view: View, rule: Rule, reach: Reach) -> None:
+    def _reading(self, analytes: frozenset[str] | None) -> frozenset[str]:
+        """Names of the rules that have an input among the analytes; kept, because most reports are of the same panels.
+
+        None: all rules.
+        """
+        if analytes is None:
+            return frozenset(rule.name for rule in self.rules)
+        known = self._readers.get(analytes)
+        if known is None:
+            if len(self._readers) >= PANELS:
+                self._readers.clear()
+            known = frozenset(rule.name for rule in self.rules if not rule.inputs.isdisjoint(analytes))
+            self._readers[analytes] = known
+        return known
+
+    def _at_any_time(self, person: Stored, view: View, rule: Rule, reach: Reach, others: Sequence[AlertState]) -> None:
         """Anew, after the others: time alone changes what it says. Keeps when that is next."""
-        others = _said(person, self._untimed)
         seen = msgspec.structs.replace(view, alerts=tuple(others))
         seen.memo[KEPT] = (person.disease, None if reach.analytes is None else reach.since)
         self._one(person, seen, rule, None)
@@ -106,12 +126,10 @@ class Rules:
         self.seconds[rule.name] = self.seconds.get(rule.name, 0.0) + perf_counter() - began
 
 
-def _concerns(rule: Rule, memo: Memo, reach: Reach) -> bool:
-    """Its inputs changed; or what was measured now may cast doubt on the draw of one of its alerts."""
-    if reach.analytes is None or not rule.inputs.isdisjoint(reach.analytes):
-        return True
+def _doubted(memo: Memo, reach: Reach) -> bool:
+    """Whether what was measured now may cast doubt on the draw of one of the rule's alerts."""
     since = reach.since
-    if since is None or not memo.alerts or NOTED.isdisjoint(reach.analytes):
+    if since is None or not memo.alerts or reach.analytes is None or NOTED.isdisjoint(reach.analytes):
         return False
     return any(a.sampled_at >= since for a in memo.alerts)
 
