@@ -102,7 +102,8 @@ class BringUp:
         while rows := await (await conn.execute(_NAMELESS, (last,))).fetchall():
             for event_id, event in rows:
                 report = decoded(event)
-                if report is not None and not self._remapper.site.refuses_identity(report.patient.id):
+                site = self._remapper.site
+                if report is not None and not site.refuses_identity(report.patient.id, report.source.sender):
                     taken += await self._message(conn, event_id)
             last = rows[-1][0]
         return taken

@@ -166,7 +166,7 @@ def _proposal(event: Event, site: Site) -> str:
 def whose(event: LabReport | ContextChange | PatientMerge, site: Site) -> list[str]:
     """Why the patients of an event are nobody; empty when they are somebody."""
     people = (event.patient, event.retired) if isinstance(event, PatientMerge) else (event.patient,)
-    return [wrong for patient in people if (wrong := site.refuses_identity(patient.id))]
+    return [wrong for patient in people if (wrong := site.refuses_identity(patient.id, event.source.sender))]
 
 
 def _nobody(event: LabReport | ContextChange | PatientMerge | Refused, site: Site) -> bool:

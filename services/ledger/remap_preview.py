@@ -120,7 +120,7 @@ async def _nameless(conn: AsyncConnection[Any], new: Site) -> int:
         await cursor.execute(_NAMELESS)
         async for (event,) in cursor:
             found = decoded(event)
-            count += found is not None and not new.refuses_identity(found.patient.id)
+            count += found is not None and not new.refuses_identity(found.patient.id, found.source.sender)
     return count
 
 

@@ -120,7 +120,7 @@ class Remapper:
             for item in await held_items.of(conn, [event_id])
             if item.open and (item.id in items if items is not None else not item.barred)
         ]
-        if not wanted or site.refuses_identity(report.patient.id):
+        if not wanted or site.refuses_identity(report.patient.id, report.source.sender):
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
         work = await self.work_on(conn, report.patient.id)
         if record is None:
@@ -140,7 +140,8 @@ class Remapper:
         """Administration that was held as a whole: a person says that it is about whom it names. Never a merge."""
         found = [item for item in await held_items.of(conn, [event_id]) if item.open]
         wanted = [item for item in found if (not item.barred if items is None else item.id in items)]
-        if not wanted or isinstance(event, PatientMerge) or self._site.refuses_identity(event.patient.id):
+        refused = self._site.refuses_identity(event.patient.id, event.source.sender)
+        if not wanted or isinstance(event, PatientMerge) or refused:
             return Taken(held=tuple((item.id, item.reason) for item in wanted))
         work = await self.work_on(conn, event.patient.id)
         await conn.execute(_MOVE, {"record": work.locked.by_sent[event.patient.id], "event_id": event_id})

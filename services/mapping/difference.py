@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.patient_event import LabReport, ReportedResult
 from services.mapping.codes import CodeEntry, Ignore
-from services.mapping.site import Site, SiteFile
+from services.mapping.site import IdentifierRules, Site, SiteFile
 
 Code = tuple[str, str]
 """Laboratory (empty: any) and code."""
@@ -56,12 +56,18 @@ def difference(old: Site, new: Site) -> Difference:
     before, after = old.file, new.file
     by_id = (old.version == "default") != (new.version == "default")  # only without a file an id counts as a code
     return Difference(
-        everything=by_id or before.zone != after.zone or before.identifier != after.identifier,
+        everything=by_id or _whose(old) != _whose(new) or before.zone != after.zone,
         senders=_senders(old, new),
         laboratories=_laboratories(before, after),
         codes=_codes(before.code, after.code) | _codes(before.ignore, after.ignore),
         units=_units(before, after),
     )
+
+
+def _whose(site: Site) -> tuple[IdentifierRules, dict[str, frozenset[str]]]:
+    """Whose numbers are taken, and from whom."""
+    taken = {key: site.authorities_of(key) for one in site.senders for key in (one.key, one.name)}
+    return site.file.identifier, {key: listed for key, listed in taken.items() if listed}
 
 
 def _senders(old: Site, new: Site) -> frozenset[str]:

@@ -38,7 +38,7 @@ def map_report(report: LabReport, site: Site = DEFAULT_SITE, *, now: datetime | 
     """
     received = _received(report)
     run = _Run(report, site, received, now or received)
-    identity = site.refuses_identity(report.patient.id)
+    identity = site.refuses_identity(report.patient.id, report.source.sender)
     if identity:
         for index, sent in enumerate(report.results):
             row = site.read_code(sent.laboratory, sent.code).analyte  # how urgent it is to ask does not depend on whose

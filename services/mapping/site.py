@@ -100,6 +100,7 @@ class Sender(_Entry, frozen=True, kw_only=True):
     laboratories: tuple[str, ...] = ()
     """Whose results it may carry, and so correct or withdraw; none: anybody's."""
     authorities: tuple[str, ...] = ()
+    """Whose numbers it may use; none: all that `[identifier] authorities` lists."""
     environment: Literal["", "P", "T", "D"] = "P"
     zone: str = ""
     charset: str = ""
@@ -235,6 +236,11 @@ class Site:
         found = self._by_key.get(sender) or self._by_name.get(sender)
         return frozenset() if found is None else frozenset(found.laboratories)
 
+    def authorities_of(self, sender: str) -> frozenset[str]:
+        """Whose numbers it may use; empty: those that the site takes."""
+        found = self._by_key.get(sender) or self._by_name.get(sender)
+        return frozenset() if found is None else frozenset(found.authorities)
+
     def may_merge(self, source: Source) -> bool:
         """Whether this sender may say that two patients are one; anyone where no senders are listed."""
         found = self._sender_of(source)
@@ -299,14 +305,15 @@ class Site:
     def _of(self, laboratory: str) -> Iterable[Laboratory]:
         return [self._laboratories[name] for name in (laboratory, "") if name in self._laboratories]
 
-    def refuses_identity(self, patient: str) -> str:
-        """Reason to quarantine everything about this patient id (`authority|value`), or nothing."""
+    def refuses_identity(self, patient: str, sender: str) -> str:
+        """Reason to quarantine everything that `sender` says of this patient id (`authority|value`), or nothing."""
         authority, _, value = as_sent(patient).partition("|")
         if not value:
             return "patient_missing"
         if value in self._placeholders:
             return "placeholder_identity"
-        return "unlisted_authority" if self._authorities and authority not in self._authorities else ""
+        lists = (self._authorities, self.authorities_of(sender))
+        return "unlisted_authority" if any(taken and authority not in taken for taken in lists) else ""
 
     def patient_id(self, identifiers: Iterable[Identifier]) -> str:
         """`authority|value` of the preferred identifier, else of the first listed one, else the first; "" of none.

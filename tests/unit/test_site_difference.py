@@ -24,6 +24,7 @@ ENTRIES = (
     '[[laboratory]]\nloq = { mspike = "0.5" }\n', '[units]\nMM = "mmol/L"\n',
     '[[sender]]\nname = "a"\napplication = "LIS"\nfacility = "LAB1"\nzone = "America/New_York"\n',
     '[[sender]]\nname = "b"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB2"]\n',
+    '[[sender]]\nname = "c"\napplication = "LIS"\nfacility = "LAB1"\nauthorities = ["OTHER"]\n',
     '[identifier]\nauthorities = ["MADEUP"]\n', '[identifier]\nauthorities = ["OTHER"]\n',
 )  # fmt: skip
 BASES = (frozenset[str](), frozenset(ENTRIES[:1]), frozenset((ENTRIES[0], ENTRIES[2])), frozenset(ENTRIES[:9]))
@@ -69,7 +70,8 @@ def test_a_report_that_is_not_reached_means_the_same(base: frozenset[str], entry
     ("entry", "reached"),
     [
         (ENTRIES[0], True), (ENTRIES[2], False), (ENTRIES[3], False), (ENTRIES[5], True), (ENTRIES[6], False),
-        (ENTRIES[8], False), (ENTRIES[9], True), (ENTRIES[10], True), (ENTRIES[12], True), ("[enrolment]\nwatch = 'listed'\n", False),
+        (ENTRIES[8], False), (ENTRIES[9], True), (ENTRIES[10], True), (ENTRIES[11], True), (ENTRIES[13], True),
+        ("[enrolment]\nwatch = 'listed'\n", False),
     ],
 )  # fmt: skip
 def test_only_what_an_entry_is_about_is_read_again(entry: str, reached: bool) -> None:
@@ -84,7 +86,7 @@ def test_a_sender_known_by_its_name_only_is_read_again_too() -> None:
     entry = '[[sender]]\nname = "fhir.lab"\n'
     made = report(result("2823-3", "4.2", "mmol/L"))
     made = msgspec.structs.replace(made, source=msgspec.structs.replace(made.source, sender="fhir.lab"))
-    for more in ('zone = "Europe/London"\n', 'laboratories = ["LAB9"]\n'):
+    for more in ('zone = "Europe/London"\n', 'laboratories = ["LAB9"]\n', 'authorities = ["X"]\n'):
         assert difference(read_site(entry), read_site(entry + more)).reaches(made), more
 
 

@@ -137,6 +137,18 @@ def test_only_the_laboratories_of_its_sender_are_read_and_nobody_else_withdraws_
     assert not anybodys.quarantined
 
 
+@pytest.mark.parametrize(("patient", "held"), [("HOSP|1", []), ("ZZZS|1", ["unlisted_authority"])])
+def test_a_sender_uses_the_numbers_of_its_own_authorities_only(patient: str, held: list[str]) -> None:
+    entry = (
+        '[identifier]\nauthorities = ["HOSP", "ZZZS"]\n[[sender]]\nname = "x"\napplication = "LIS"\nfacility = "LAB1"\n'
+    )
+    sent = report(result("2000-8", "2.4", "mmol/L"), id=patient)
+    assert not map_report(sent, read_site(entry)).quarantined
+    whole = map_report(sent, read_site(entry + 'authorities = ["HOSP"]\n'))
+    assert [item.reason for item in whole.quarantined] == held
+    assert len(whole.results) + len(held) == 1
+
+
 def test_a_value_of_a_laboratory_that_its_sender_may_not_carry_is_as_urgent_as_any() -> None:
     entry = '[[sender]]\nname = "x"\napplication = "LIS"\nfacility = "LAB1"\nlaboratories = ["LAB2"]\n'
     held = map_report(report(result("2000-8", "3.9", "mmol/L", laboratory="LAB1")), read_site(entry))
