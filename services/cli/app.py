@@ -11,6 +11,7 @@ import click
 import psycopg
 
 from infra.embedded.child import ServerError
+from services.mapping.site_file import SiteInvalid
 from services.shared.kafka import KafkaUnreachable
 from services.shared.metrics import halo_version
 
@@ -56,7 +57,7 @@ def main() -> None:
     """Entry point: what an operator can mend is one plain message, everything else a traceback."""
     try:
         halo()
-    except (ServerError, KafkaUnreachable) as error:
+    except (ServerError, KafkaUnreachable, SiteInvalid) as error:
         sys.exit(f"halo: {error}")
     except psycopg.OperationalError as error:
         sys.exit(

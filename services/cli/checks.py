@@ -18,7 +18,6 @@ from infra.database import migrate
 from services.cli import certificates, durability, rules_standing
 from services.ledger import site_in_force
 from services.ledger.opening import load_site
-from services.mapping.site_file import SiteInvalid
 from services.shared import kafka
 from services.shared.channels import load_channels
 from services.shared.database import connect_blocking
@@ -77,7 +76,7 @@ def _site(settings: Settings) -> Finding:
         return named
     try:
         load_site(settings.site)
-    except (SiteInvalid, OSError) as error:
+    except (ValueError, OSError) as error:
         return Finding(level="fail", what="site file", text=str(error), todo=f"correct {settings.site}")
     return named
 
@@ -194,11 +193,11 @@ def check_site(settings: Settings) -> list[Finding]:
         return []
     if not version:
         return []
-    ours = load_site(settings.site).version
+    ours = _version(settings)
     found = [Finding(level="ok", what="site file", text=f"{version} is in force")]
     if settings.site is not None and ours != version:
         found = [Finding(
-            level="warn", what="site file", text=f"{settings.site} is {ours}, in force is {version}",
+            level="warn", what="site file", text=f"{settings.site} is {ours or 'no site file'}, in force is {version}",
             todo=f"halo site apply {settings.site} where the file is newer, else halo site show > {settings.site}",
         )]  # fmt: skip
     if behind:
@@ -207,6 +206,13 @@ def check_site(settings: Settings) -> list[Finding]:
             todo="the clock does it; start `halo site apply` with the same file again to see how far it is",
         ))  # fmt: skip
     return found
+
+
+def _version(settings: Settings) -> str:
+    try:
+        return load_site(settings.site).version
+    except (ValueError, OSError):  # the finding on the file itself says what is wrong
+        return ""
 
 
 def check_feeds(settings: Settings) -> list[Finding]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from services.cli import app
+from services.cli import app, checks
 from services.cli.saying import Sayer
+from services.ledger import site_in_force
+from services.ledger.opening import load_site
+from services.shared.settings import Settings
 
 
 @pytest.fixture
@@ -58,3 +62,20 @@ def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["counting ...", "[one]"]
     assert lines[2].startswith("counting: 0.")
+
+
+def test_a_faulty_site_file_is_a_plain_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('zone = "Europe/Lubiana"')
+    monkeypatch.setattr(app, "halo", lambda: load_site(site))
+    with pytest.raises(SystemExit, match=r"site\.toml, line 1: zone"):
+        app.main()
+
+
+def test_doctor_goes_on_with_a_faulty_site_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text("zone = [")
+    monkeypatch.setattr(checks, "connect_blocking", lambda *_: nullcontext())
+    monkeypatch.setattr(checks, "_value", lambda _, query: "abc" if query is site_in_force.VERSION else 0)
+    (found,) = checks.check_site(Settings(site=site))
+    assert (found.level, "is no site file, in force is abc" in found.text) == ("warn", True)
