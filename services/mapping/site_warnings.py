@@ -55,6 +55,9 @@ def _senders(site: Site) -> Iterator[tuple[str, str]]:
                 f"sender[{at}].name",
                 f"{sender.name!r} has neither addresses nor a certificate: anybody can pose as it",
             )
+        taken = site.file.identifier.authorities
+        for one in sorted({*sender.authorities} - {*taken}) if taken else ():
+            yield f"sender[{at}].authorities", f"{one!r} is not in [identifier] authorities: its numbers are held"
 
 
 def _laboratories(site: Site) -> Iterator[tuple[str, str]]:
@@ -71,6 +74,12 @@ def _laboratories(site: Site) -> Iterator[tuple[str, str]]:
 
 def _codes(site: Site) -> Iterator[tuple[str, str]]:
     ignored = {(one.laboratory, one.code) for one in site.file.ignore}
+    for at, ignore in enumerate(site.file.ignore):
+        if watched := BY_LOINC.get(ignore.code, ""):
+            yield (
+                f"ignore[{at}].code",
+                f"{ignore.code} is the LOINC code of {watched}: nobody is called for it any more",
+            )
     for at, entry in enumerate(site.file.code):
         known, never = BY_LOINC.get(entry.code, ""), NEVER.get(entry.code)
         if known and known != entry.analyte:

@@ -135,6 +135,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         ('code = "COVID"', 'code = "KREA"', "'KREA' stands under [[ignore]] too"),
         ("[[ignore]]", '[[code]]\nlaboratory = "LAB1"\ncode = "K2"\nanalyte = "k"\n\n[[ignore]]',
          "k of this laboratory is mapped twice, 'K-POCT' with 'mmol/L' and 'K2' with 'no unit'"),
+        ('code = "COVID"', 'code = "2823-3"', "2823-3 is the LOINC code of k: nobody is called for it any more"),
+        ('authorities = ["HOSP"]', 'authorities = ["KCX"]', "'KCX' is not in [identifier] authorities: its numbers are held"),
         ('authorities = ["HOSP", "ZZZS"]\n', "", "lists no authorities"),
     ],
 )  # fmt: skip
