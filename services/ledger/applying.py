@@ -493,7 +493,10 @@ def timer_rows(incoming: Incoming, event: LabReport, record: int) -> list[tuple[
 
 def _again(event: PatientEvent) -> Incoming:
     """A stored event as it came."""
-    return Incoming(record=NO_RECORD, event=event, received_at=moment(event.source.received_at))
+    return Incoming(
+        record=NO_RECORD, event=event, test=realm.is_test(event.patient.id),
+        received_at=moment(event.source.received_at),
+    )  # fmt: skip
 
 
 def _in_doubt(event: PatientEvent, doubt: str, patient: str, record: int) -> Technical:

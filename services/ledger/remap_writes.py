@@ -10,8 +10,9 @@ from psycopg import AsyncConnection
 
 from schemas.identity import stable_id
 from schemas.patient_event import LabReport
-from services.ledger import held_items
+from services.ledger import calling, held_items
 from services.ledger.applying import Work, quarantine_row
+from services.ledger.calling import WAIT
 from services.ledger.held_items import Item
 from services.ledger.rereading import Rederived, Reread
 from services.ledger.stored import Stored
@@ -62,10 +63,12 @@ async def _quarantine(conn: AsyncConnection[Any], work: Work, one: Reread, items
     done = [item.id for n, item in placed.items() if item.open and n not in held and n not in one.message.barred]
     await held_items.release(conn, done, f"site file {site.version}")
     at = datetime.fromisoformat(report.source.received_at).astimezone(UTC)
+    new = [item for n, item in held.items() if n not in placed]
     work.writes.quarantine += [
-        quarantine_row(_id(report, item, site), report, one.message.record, item, at)
-        for n, item in held.items() if n not in placed
-    ]  # fmt: skip
+        quarantine_row(_id(report, item, site), report, one.message.record, item, at) for item in new
+    ]
+    if report.purpose == "live" and any(item.would_be == "CRITICAL" for item in new):
+        work.writes.timers.append(calling.timer_row(report.event_id, one.message.record, datetime.now(UTC) + WAIT))
 
 
 def _id(report: LabReport, item: Quarantined, site: Site) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from schemas.patient_event import Identifier
 from services.cli import site_apply
 from services.cli.app import halo
 from services.cli.checks import check_site
@@ -136,6 +137,35 @@ def test_a_file_of_before_that_cannot_be_read_any_more_keeps_nobody_waiting(data
     hospital.take(local(1, {"KREA": ("400", "umol/L")}, hours=-176))
     assert results(database) == [("creat", "90", "umol/L"), ("creat", "400", "umol/L")]
     assert one(database, "SELECT DISTINCT site_version FROM patient") == mended.version
+
+
+def test_a_value_that_is_held_only_now_and_looks_critical_is_called_for(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    spelt = MENDED.replace("KREA", "KALIJ").replace('"creat"', '"k"')
+    done("apply", site_file(tmp_path, spelt + '[units]\nMM = "mmol/L"\n'), *BY)
+    hospital.take(local(1, {"KALIJ": ("7.4", "MM")}), local(2, {"KALIJ": ("7.4", "MM")}, purpose="history"))
+    done("apply", site_file(tmp_path, spelt), *BY)
+    assert ask(database, "SELECT DISTINCT reason, would_be FROM quarantine") == [("unit_not_allowed", "CRITICAL")]
+    whose = "SELECT p.sent_id, t.due_at > now() FROM timer AS t JOIN patient AS p ON p.id = t.patient_id WHERE t.kind = 'unverified'"
+    assert ask(database, whose) == [("HOSP|1", True)]
+
+
+def test_a_test_of_an_authority_that_is_listed_later_stays_apart_from_the_patient_of_that_number(
+    database: str, hospital: Hospital, tmp_path: Path
+) -> None:
+    sender = '[[sender]]\nname = "central"\napplication = "LIS"\nfacility = "LAB1"\nenvironment = "P"\n'
+    listed = '[identifier]\nauthorities = ["OTHER", "HOSP"]\n' + sender
+    done("apply", site_file(tmp_path, listed.replace(', "HOSP"', "")), *BY)
+    made = events.report(1, {"k": "4.1"})
+    person_ = msgspec.structs.replace(made.patient, identifiers=(Identifier(value="1", authority="HOSP"),))
+    source = msgspec.structs.replace(made.source, environment="T")
+    hospital.take(events.again(made, patient=person_, source=source))
+    done("apply", site_file(tmp_path, listed), *BY)
+    assert ask(database, "SELECT sent_id FROM patient WHERE as_of IS NOT NULL") == [("~test~HOSP|1",)]
+    hospital.take(events.again(events.report(1, {"k": "4.1"}, hours=2), patient=person_))
+    whose = "SELECT p.sent_id FROM patient_identifier AS i JOIN patient AS p ON p.id = i.patient_id"
+    assert (ask(database, whose), ask(database, "SELECT 1 FROM patient_link")) == ([("HOSP|1",)], [])
 
 
 def test_a_wrong_unit_is_put_right_and_the_told_are_told_old_and_new(
