@@ -115,12 +115,33 @@ def test_a_calm_sample_is_judged_as_the_long_way_judges_it(results: list[Result]
         assert said(results, known) == quick
 
 
+_creatinines = st.lists(
+    st.tuples(st.integers(0, 90), st.sampled_from(("60", "85", "90", "106", "110", "121", "160", "<60")),
+              st.sampled_from("FFFFP")),
+    min_size=3, max_size=9,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(_creatinines)
+def test_the_lowest_and_the_highest_of_the_year_that_are_carried_on_hide_nothing(
+    drawn: list[tuple[int, str, str]],
+) -> None:
+    """Over two years, so that they also leave the year."""
+    results = [result("creat", value, hours(216 * number), status=status) for number, value, status in drawn]
+    quick = said(results, CONTEXTS[1])
+    with the_long_way():
+        assert said(results, CONTEXTS[1]) == quick
+
+
 BESIDE_A_LIMIT: tuple[tuple[list[Result], Context], ...] = (
     ([result("mspike", "8", status="P"), result("tp", "95"), result("alb", "30")], CONTEXTS[1]),
     (points("creat", "0:80 2000:99 4000:101"), CONTEXTS[1]),
     ([result("creat", "80", flags=("date_only",)), result("creat", "82", hours(24))], CONTEXTS[1]),
     ([result("creat", "80"), result("creat", "82", hours(24), flags=("date_only",))], CONTEXTS[1]),
     (points("creat", "0:80 24:80"), CONTEXTS[2]),
+    (points("creat", "0:60 240:85 480:110"), CONTEXTS[1]),
+    (points("creat", "0:60 240:85 480:110 9000:110 9240:140"), CONTEXTS[1]),
     (points("creat", "0:80 80:80"), context(fact("dialysis", hours(40), hours(90)), **KNOWN)),
     ([result("hb", "99", reference=("115", None))], CONTEXTS[1]),
 )
