@@ -22,7 +22,7 @@ from services.ledger.journal import Entry
 from services.ledger.operations import Technical
 from services.ledger.stored import STOPPED, Stored, StoredAlert
 from services.ledger.writes import Writes, alert_row
-from services.mapping.site import DEFAULT_SITE, Site
+from services.mapping.site import DEFAULT_SITE, UNLISTED, Site
 from services.shared.channels import Channel
 from services.shared.feeds import STOPS, Stop, stop
 from services.shared.rule_pack import DRAFT, Standing
@@ -32,6 +32,11 @@ Recipients = tuple[tuple[str, str], ...]
 _WITHHELD = (
     "the rule pack is a draft: alerts go to channels marked `test` only, and at least one was withheld from others. "
     "`halo rules` says why it is one; a clinician approves it by `halo rules approve`"
+)
+
+_NOT_IN_FORCE = (
+    "results come from a sender that the site file in force does not list, and nobody is told of them: `halo doctor` "
+    "compares the file that intake reads with the one in force; `halo site apply` puts it in force, by two people"
 )
 
 
@@ -201,6 +206,8 @@ class Teller:
         entry = _entry(change, after, decision, cause, withheld, status)
         if decision.reason in STOPS:  # what a preview of going live counts
             entry.payload.update(feed=after.feed, sampled_at=after.state.sampled_at.isoformat())
+            if after.feed == UNLISTED:
+                writes.technical.append(Technical(key="feed_unlisted", kind="feed_unlisted", detail=_NOT_IN_FORCE))
         writes.journal.append(entry)
         if not is_test(person.patient):
             writes.live["alert", person.root, after.alert_id] = None

@@ -60,7 +60,7 @@ class _Run:
     def __init__(self, report: LabReport, site: Site, received: datetime, now: datetime) -> None:
         self._report, self._site, self._received, self._now = report, site, received, now
         self._version = f"{TABLE.version}+{site.version}"
-        self._feed = site.feed_of(report.source)
+        self._feed = site.feed_of_results(report.source, report.purpose)
         self._quarantined: list[Quarantined] = []
         self._ignored: list[Ignored] = []
 

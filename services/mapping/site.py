@@ -55,6 +55,7 @@ from schemas.patient_event import (
     LabReport,
     Patient,
     PatientMerge,
+    Purpose,
     ReportedResult,
     Source,
     naming,
@@ -83,6 +84,10 @@ class IdentifierRules(_Entry, frozen=True, kw_only=True):
 
 Disposition = Literal["deceased", "moved", "palliative_no_bloods", "declined", "nothing"]
 """What a discharge may say of a patient."""
+
+
+UNLISTED = "(unlisted)"
+"""Stands for the feed of live results whose sender is not in the site file in force; no feed can be called so."""
 
 
 class Sender(_Entry, frozen=True, kw_only=True):
@@ -230,6 +235,14 @@ class Site:
         """
         found = self._sender_of(source)
         return "" if found is None else found.name
+
+    def feed_of_results(self, source: Source, purpose: Purpose) -> str:
+        """`feed_of`, but `UNLISTED` of a live message whose sender this file does not list though it lists others.
+
+        Intake reads a new file at once, the ledger when two people applied it: until then its new senders are silent.
+        """
+        unlisted = UNLISTED if self.senders and purpose == "live" else ""
+        return self.feed_of(source) or unlisted
 
     def laboratories_of(self, sender: str) -> frozenset[str]:
         """Whose results `sender` (MSH-3|MSH-4, or a name) may carry; empty: anybody's, also where it is unlisted."""

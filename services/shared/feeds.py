@@ -13,6 +13,8 @@ from typing import Any, Literal, LiteralString
 import msgspec
 from psycopg import AsyncConnection
 
+from services.mapping.site import UNLISTED
+
 State = Literal["silent", "live"]
 Stop = Literal["", "feed_silent", "before_live"]
 """Why nothing is sent of an alert whose patient is watched."""
@@ -39,8 +41,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 def stop(feeds: Iterable[Feed], feed: str, sampled_at: datetime, family: str) -> Stop:
     """Why an alert whose deciding sample came by `feed` is not sent.
 
-    An unknown feed counts as live: a page too many is better than a silence nobody asked for.
+    An unknown feed counts as live: a page too many is better than a silence nobody asked for. A sender that the site
+    file in force does not list is none of them: nobody has looked yet at what it sends.
     """
+    if feed == UNLISTED:
+        return "feed_silent"
     found = next((one for one in feeds if one.name == feed), None)
     if found is None:
         return ""

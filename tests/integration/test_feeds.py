@@ -202,6 +202,22 @@ async def test_what_came_before_the_file_in_force_listed_its_sender_makes_no_fee
     await feed.store.close()
 
 
+async def test_a_sender_that_the_file_in_force_does_not_list_tells_nobody_but_operations(
+    database: str, tmp_path: Path
+) -> None:
+    """Added to HALO_SITE, not applied: one person must not make a sender live. History is nobody's feed."""
+    feed = Feed(opened(database, tmp_path, SITE.replace('"lab"', '"other"').replace("LAB1", "X")), database)
+    await feed(potassium(1, "6.8", FRESH))
+    assert (queued(database), logged(database)) == ([], ["feed_silent"])
+    assert ask(database, "SELECT kind, audience FROM operations_alert WHERE kind = 'feed_unlisted'") == [
+        ("feed_unlisted", "operations")
+    ]
+    past = msgspec.structs.replace(potassium(2, "6.8", 0), purpose="history")
+    await feed(past)
+    assert ask(database, "SELECT feed FROM alert ORDER BY opened_at") == [("",), ("(unlisted)",)]
+    await feed.store.close()
+
+
 async def test_a_test_message_about_a_real_number_touches_nothing_real(database: str, tmp_path: Path) -> None:
     feed = Feed(opened(database, tmp_path, SITE + 'state = "live"\nlive_from = "2020-01-01T00:00Z"\n'), database)
     await feed(potassium(1, "4.0", FRESH - 1))
