@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
 
 import msgspec
 
@@ -17,7 +18,7 @@ from schemas.numbers import is_number, parse_number
 from schemas.patient_event import Coding, LabReport, Quantity, ReportedResult, Text
 from schemas.texts import read_text
 from schemas.units import apply, canonical_spelling, scales
-from services.mapping.names import likely
+from services.mapping.names import is_whole, likely
 from services.mapping.site import Site
 
 EXAMPLES = 3
@@ -37,6 +38,8 @@ class Seen(msgspec.Struct, kw_only=True):
     """Number and unit, at most `KEPT`."""
     texts: int = 0
     """Values that are no number."""
+    words: int = 0
+    """Of these, what Halo reads as a value (`negativno`)."""
 
     def add(self, sent: ReportedResult, coding: Coding) -> None:
         """One result more."""
@@ -46,6 +49,7 @@ class Seen(msgspec.Struct, kw_only=True):
         self.display = self.display or coding.display or next((c.display for c in sent.code if c.display), "")
         number = _number(sent)
         self.texts += number is None
+        self.words += number is None and _is_read(sent)
         if number is not None and len(self.numbers) < KEPT:
             self.numbers.append((number, sent.unit.strip()))
 
@@ -156,6 +160,40 @@ def guess(key: Key, seen: Seen, learned: Learned, site: Site) -> tuple[Guess, ..
     return tuple(Guess(analyte=name, why=_why(seen, fits[name])) for name in best)
 
 
+def doubt(key: Key, seen: Seen, site: Site) -> Guess | None:
+    """Of a code that nothing is proposed for: what it is by its name all the same, and what speaks against it.
+
+    None when its name is of nothing that Halo reads, or its unit is one of another quantity and so is a part of the
+    name. What has an answer here is nothing to be ignored: a calcium would be lost by the spelling of its unit.
+    """
+    shares = likely(key.code, seen.display)
+    for name in sorted(shares, key=lambda name: (-shares[name], name)):
+        if seen.texts == seen.count:
+            return Guess(analyte=name, why="it is sent as words: ask the laboratory for numbers")
+        wrong = [unit for unit in seen.units if not _fits(name, site.unit(key.laboratory, unit))]
+        alien = all(canonical_spelling(site.unit(key.laboratory, unit)) in _every_unit() for unit in wrong)
+        if not wrong or (alien and not (shares[name] >= FULL and is_whole(name, seen.display or key.code))):
+            continue
+        said = ", ".join(wrong)
+        return Guess(analyte=name, why=f"the unit {said} is not known: add a synonym under [units] or the "
+                     "laboratory's units")  # fmt: skip
+    return None
+
+
+def _fits(name: str, unit: str) -> bool:
+    spelling = canonical_spelling(unit)
+    return not spelling or spelling in scales(name) or bool(similar(spelling, name))
+
+
+@cache
+def _every_unit() -> frozenset[str]:
+    return frozenset(unit for name in ANALYTES for unit in scales(name))
+
+
+def _is_read(sent: ReportedResult) -> bool:
+    return isinstance(sent.value, Text) and read_text(sent.value.text).word in {"negative", "trace", "not_quantifiable"}
+
+
 def _why(seen: Seen, fit: int) -> str:
     said = "its name" if not any(seen.units) else "its name and unit"
     return f"by {said}; {fit} % of the numbers are usual for it" if seen.numbers else f"by {said}"
@@ -167,7 +205,7 @@ def _fit(name: str, laboratory: str, seen: Seen, site: Site) -> int | None:
     if row.kind != "number":
         return 0 if seen.numbers else 100
     if seen.texts == seen.count:
-        return None
+        return 0 if seen.words == seen.count else None
     usual, tried = 0, 0
     for number, sent in seen.numbers:
         unit = canonical_spelling(site.unit(laboratory, sent))

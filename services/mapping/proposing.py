@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from services.mapping.learning import Key, Learned, Seen, Spelling, guess, loinc_of, plausible, similar
+from services.mapping.learning import Key, Learned, Seen, Spelling, doubt, guess, loinc_of, plausible, similar
 from services.mapping.site import Site
 
 _HEAD = """# Proposed by `halo site learn` from {reports} reports with {results} results: what the site file lacks.
@@ -38,6 +38,9 @@ def _code(key: Key, seen: Seen, learned: Learned, site: Site) -> str:
     others = [f"{_line(code)} ({analyte})" if analyte else _line(code) for code, analyte in loinc_of(seen)]
     lines += [f"# beside it the LOINC code {', '.join(others)}, which Halo does not read"] if others else []
     guesses = guess(key, seen, learned, site)
+    against = None if guesses else doubt(key, seen, site)
+    if against is not None:
+        return "\n".join([*lines, f"# confirm: by its name {against.analyte}, but {_line(against.why)}"])
     if not guesses:
         lines.append("# confirm: no analyte is likely. If Halo need not read it:")
         return "\n".join([*lines, *_commented(_entry("ignore", key))])

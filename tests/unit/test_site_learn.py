@@ -63,6 +63,54 @@ def test_a_unit_that_cannot_be_of_the_analyte_speaks_against_the_name() -> None:
     assert "# [[ignore]]" in said
 
 
+@pytest.mark.parametrize(("code", "display", "unit", "analyte"), [
+    ("1234", "S-Kalcij", "mmol na liter", "ca"), ("1234", "Kreatinin", "XYZ", "creat"), ("KALIJ", "", "mEqv", "k"),
+    ("77", "Celokupni kalcij", "g/L", "ca"), ("P1", "paraprotein", "gram", "mspike"),
+])  # fmt: skip
+def test_a_unit_that_is_not_known_is_no_reason_to_ignore_what_the_name_says(
+    code: str, display: str, unit: str, analyte: str
+) -> None:
+    said = learned(local(code, "2.31", unit, display))
+    assert f"# confirm: by its name {analyte}, but the unit {unit} is not known: add a synonym under [units]" in said
+    assert "ignore" not in said
+    assert tomllib.loads(said) == {}
+
+
+def test_another_quantity_by_name_and_unit_may_be_ignored() -> None:
+    assert "# [[ignore]]" in learned(local("CRP", "12", "mg/L", "C-reaktivni protein"))
+
+
+@pytest.mark.parametrize("display", ["paraprotein", "M-protein", "M-komponenta", "ELFO", "S-Paraprotein"])
+def test_a_marker_by_its_other_names_and_sent_as_a_word_is_proposed(display: str) -> None:
+    for one in (local("1234", "21", "g/L", display), _with(text("1234", "negativno"),
+                Coding(code="1234", system="L", display=display))):  # fmt: skip
+        said = learned(one)
+        assert '# analyte = "mspike"' in said
+        assert "ignore" not in said
+
+
+def test_words_that_are_not_read_are_no_reason_to_ignore() -> None:
+    said = learned(_with(text("KREA", "glej izvid"), Coding(code="KREA", system="L")))
+    assert "by its name creat, but it is sent as words" in said
+    assert "ignore" not in said
+
+
+@pytest.mark.parametrize("display", [
+    "Kreatinin v urinu", "Kreatinin urin", "Kalij, seč", "Kalcij v seču", "U-Kalij", "dU-Kreatinin", "Urinski albumin",
+    "Kreatinin 24-urni urin", "IgG v urinu",
+])  # fmt: skip
+def test_what_is_of_urine_never_proposes_an_analyte_of_serum(display: str) -> None:
+    for unit in ("", "mmol/L", "XYZ", "g/L"):
+        said = learned(local("1234", "4.2", unit, display))
+        assert "analyte =" not in said
+        assert "by its name" not in said
+
+
+def test_uric_acid_and_urea_are_not_urine_and_the_protein_of_urine_is_found() -> None:
+    assert max(found := likely("X", "Protein M v 24-urnem urinu"), key=lambda name: found[name]) == "umprot"
+    assert likely("X", "Urat (sečna kislina)") == {"urate": 100}
+
+
 def test_words_where_numbers_belong_speak_against_it() -> None:
     assert "analyte =" not in learned(_with(text("KREA", "glej izvid"), Coding(code="KREA", system="L")))
 
