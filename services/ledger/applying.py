@@ -15,7 +15,7 @@ from schemas import realm
 from schemas.codec import encode_event
 from schemas.identity import stable_id
 from schemas.patient_event import ContextChange, Identifier, LabReport, Patient, PatientMerge
-from services.ledger import context, enrolling, holding, identity, lateness, querying, unverified, watching
+from services.ledger import context, enrolling, holding, identity, imported, lateness, querying, unverified, watching
 from services.ledger.comparing import Change, compare
 from services.ledger.evaluating import EVERYTHING, NOTHING, Reach, Rules
 from services.ledger.incoming import NO_RECORD, Incoming, moment
@@ -181,8 +181,24 @@ class Work(msgspec.Struct, kw_only=True):
         changed = self._person_said(incoming, event, person)
         self._enrol(incoming, event, person)
         self._changed(person, EVERYTHING if changed else reach, cause)
+        self.shown(incoming, event)
         self.writes.technical += querying.dilutions(self.rules.view(person), fresh, person.root)
         self.writes.journal += lateness.not_new(before, person, fresh, self.rules.pack)
+
+    def shown(self, incoming: Incoming, event: LabReport) -> None:
+        """Tell what import of history brought before these live results did; `services.ledger.imported`."""
+        if event.purpose == "history" or incoming.mapped is None:
+            return
+        person, now = self.person(event), datetime.now(UTC)
+        self._evaluate_waiting(person.root)
+        if not imported.shown(person.alerts.values(), incoming.mapped.results, now):
+            return
+        self.catch_up(person)
+        cause = Cause(event_id=event.event_id, received_at=incoming.received_at)
+        feed = self.teller.site.feed_of_results(event.source, event.purpose)
+        for alert in imported.shown(person.alerts.values(), incoming.mapped.results, now):
+            self.teller.tell_imported(person, alert, feed, cause, self.writes, self.rules)
+        self.touch(person)
 
     def _context(self, incoming: Incoming, event: ContextChange) -> None:
         person = self.person(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from schemas.identity import stable_id
 from services.ledger import governing, patients, site_in_force, stored, timers
 from services.ledger.applying import Work
 from services.ledger.evaluating import Rules
+from services.ledger.imported import FRESH
 from services.ledger.journal import Journal
 from services.ledger.operations import Technical, report
 from services.ledger.record import Outcome
@@ -28,7 +29,6 @@ from services.ledger.telling import Cause, Teller
 from services.ledger.writes import TIMER, Writes
 from services.shared.feeds import ALONE, State
 
-FRESH = timedelta(hours=24)
 LISTED = 40
 """Lines of the list; the rest is counted and stands on the page."""
 LIVE_PAGE = "feed_live"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.patient_event import ContextChange
+from schemas.patient_event import ContextChange, LabReport
 from services.ledger import context
 from services.ledger.applying import Work
 from services.ledger.context import Ranked
@@ -19,8 +19,10 @@ from services.ledger.watching import newly_known
 
 
 def take(incoming: Incoming, work: Work) -> None:
-    """An event whose id is stored. Nothing, unless it is context that was received earlier."""
+    """An event whose id is stored. Nothing, unless it is context that was received earlier, or came by import first."""
     event = incoming.event
+    if isinstance(event, LabReport):
+        work.shown(incoming, event)
     if not isinstance(event, ContextChange):
         return
     person = work.person(event)

@@ -163,6 +163,20 @@ class Teller:
         after, decision = self._hold(person, change, after, decision, writes, now)
         self._write(person, change, after, decision, cause, writes, rules)
 
+    def tell_imported(
+        self, person: Stored, alert: StoredAlert, feed: str, cause: Cause, writes: Writes, rules: Rules
+    ) -> None:
+        """What import of history opened, when live results by `feed` show it: decided as if they had come first."""
+        now = datetime.now(UTC)
+        change = Change(kind="updated", alert_id=alert.alert_id, before=alert, after=alert.state)
+        after = msgspec.structs.replace(alert, version=alert.version + 1, imported_until=None)
+        if self.standing.feeds:
+            after = msgspec.structs.replace(after, feed=feed)
+        decision = decide(change, after, cause="sample", history=False, now=now, pack=rules.pack,
+                          standing=self.standing, gate=self.gate(person, after, now))  # fmt: skip
+        after, decision = self._hold(person, change, after, decision, writes, now)
+        self._write(person, change, after, decision, cause, writes, rules)
+
     def lets_go(self, alert: StoredAlert) -> bool:
         """Whether what stopped its notification (`STOPPED`) does not any more: the rule is on, the rules approved."""
         waits = alert.withheld == "draft_pack" and self.standing.status == "draft"

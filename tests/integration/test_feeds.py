@@ -167,6 +167,19 @@ async def test_history_never_notifies_in_a_live_feed(database: str, tmp_path: Pa
     await feed.store.close()
 
 
+@pytest.mark.parametrize("salt", ["", "other bytes"])
+async def test_what_import_brought_first_is_told_by_the_feed_that_shows_it(
+    database: str, tmp_path: Path, salt: str
+) -> None:
+    feed = Feed(opened(database, tmp_path), database)
+    await feed(potassium(1, "6.8", FRESH, purpose="history"), potassium(1, "6.8", FRESH, salt=salt))
+    assert (queued(database), logged(database)) == ([], ["history_import", "feed_silent"])
+    ask(database, "UPDATE feed SET state = 'live', live_from = '2020-01-01T00:00Z'")
+    await feed(potassium(2, "6.8", FRESH, purpose="history"), potassium(2, "6.8", FRESH, salt=salt))
+    assert queued(database) == [("K_HIGH", "CRITICAL", "first")]
+    await feed.store.close()
+
+
 async def test_a_sender_known_before_there_were_feeds_stays_live(database: str, tmp_path: Path) -> None:
     before = Feed(open_ledger(settings(database, tmp_path), stream()), database)
     await before(potassium(2, "4.0", 0), potassium(2, "4.0", 0, salt="again"))

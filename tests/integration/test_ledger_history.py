@@ -135,3 +135,59 @@ async def test_history_does_not_undo_what_is_known_of_the_person_today(database:
     source = msgspec.structs.replace(past.source, received_at="2026-11-25T20:00:00Z")
     await feed(msgspec.structs.replace(past, patient=maiden, source=source))
     assert ask(database, "SELECT family, ward, bed FROM patient") == [("Made-up1", "H2", "1")]
+
+
+HOURLY = 47
+"""Hours after `events.NOW`: an hour ago."""
+
+
+async def test_what_import_brought_first_is_told_when_it_comes_live(database: str, feed: Feed) -> None:
+    """A backfill up to now, while the laboratory's engine still holds the messages of today: told once."""
+    await feed(*old(calcium("14.9", HOURLY)))
+    assert (reasons(database), ask(database, TOLD)) == (["history_import"], [])
+    await feed(calcium("14.9", HOURLY, salt="other bytes"))
+    assert [row[1:] for row in ask(database, TOLD)] == [("opened", "first")]
+    await feed(calcium("14.9", HOURLY, salt="once more"), calcium("14.9", HOURLY))
+    assert len(ask(database, TOLD)) == 1
+    assert ask(database, "SELECT imported_until FROM alert") == [(None,)]
+
+
+async def test_byte_for_byte_too(database: str, feed: Feed) -> None:
+    await feed(*old(calcium("14.9", HOURLY)))
+    await feed(calcium("14.9", HOURLY))
+    await feed(calcium("14.9", HOURLY))
+    assert [row[1:] for row in ask(database, TOLD)] == [("opened", "first")]
+    assert one(database, "SELECT count(*) FROM source_message") == 1
+
+
+async def test_in_one_batch_too(database: str, feed: Feed) -> None:
+    await feed(*old(calcium("14.9", HOURLY)), calcium("14.9", HOURLY))
+    assert [row[1:] for row in ask(database, TOLD)] == [("opened", "first")]
+
+
+async def test_under_another_order_too(database: str, feed: Feed) -> None:
+    """An export that names the order otherwise, or dates the report otherwise."""
+    await feed(*old(calcium("14.9", HOURLY, order="EXPORT")))
+    await feed(calcium("14.9", HOURLY, order="O1"))
+    assert [row[2] for row in ask(database, TOLD)] == ["first"]
+
+
+@pytest.mark.parametrize("salt", ["", "other bytes"])
+async def test_older_samples_that_come_again_stay_silent(database: str, feed: Feed, salt: str) -> None:
+    """Years sent over the wire after they were imported, and the day before yesterday."""
+    days = (-9000.0, -48.0, 23.0)
+    await feed(*old(*(calcium("14.9", hours) for hours in days)))
+    for hours in days:
+        await feed(calcium("14.9", hours, salt=salt))
+    assert ask(database, TOLD) == []
+    await feed(*old(calcium("14.9", HOURLY)))
+    await feed(calcium("14.9", 23.0, salt=salt + "again"))
+    assert ask(database, TOLD) == [], "what came live is not the sample of today"
+
+
+async def test_history_again_and_what_was_withdrawn_are_told_to_nobody(database: str, feed: Feed) -> None:
+    first = calcium("14.9", HOURLY, order="O1")
+    await feed(*old(first), *old(calcium("14.9", HOURLY, order="O1", salt="other bytes")))
+    await feed(*old(calcium("14.9", HOURLY, order="O1", status="W", later=0.2)))
+    await feed(first)
+    assert ask(database, TOLD) == []
