@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ from services.reading.formats import Format, UnreadableFile, read_file
 from services.shared import database, rule_pack
 from services.shared.settings import Settings
 
+PIPE_CLOSED = 141
+"""128 and the number of SIGPIPE, as a shell says it."""
 NEVER = "9999-12-31T00:00:00Z"
 """Reception of a message without any time of its own: no collection time is in its future."""
 
@@ -65,6 +69,10 @@ def command(  # noqa: PLR0913 - one an option
         )  # fmt: skip
         for line in lines:
             click.echo(line)
+    except BrokenPipeError:
+        # Whoever read has enough (`| head`): as a program that the signal ended, and nothing is flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
     except (OSError, UnreadableFile, SiteInvalid, ContextInvalid) as error:
         raise click.ClickException(str(error)) from error
 

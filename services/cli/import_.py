@@ -15,7 +15,7 @@ from services.cli.importing import files
 from services.cli.importing.kafka_side import Line
 from services.cli.importing.pieces import Format, Options, Piece
 from services.cli.importing.running import Import, run
-from services.cli.importing.showing import progress, refused_lines, summary
+from services.cli.importing.showing import Told, progress, refused_lines, summary
 from services.cli.running import DATA_DIR, settings_of
 from services.cli.saying import Sayer
 from services.ledger import site_in_force
@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913 - one an option
     try:
         one = asyncio.run(_import(settings, paths, form, options, sayer))
     except (SiteInvalid, UnreadableFile, OSError) as error:
-        raise click.ClickException(f"{error}. What was sent before is stored; run it again") from error
+        raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         sayer.say("broken off; what was sent is stored. Run it again for the rest")
         context.exit(BROKEN_OFF)
@@ -112,8 +112,18 @@ async def _import(
         options = replace(options, site=await site_in_force.known(conn, load_site(settings.site)))
         one = Import(conn, line, stream, sayer.say)
         with progress(sum(path.stat().st_size for path in paths), sayer) as told:
-            await run(_pieces(paths, form, options), one, told)
+            await bring(_pieces(paths, form, options), one, told)
         return one
+
+
+async def bring(pieces: Iterator[Piece], one: Import, told: Told) -> None:
+    """Everything; what breaks it off says that some is stored only when some was sent."""
+    try:
+        await run(pieces, one, told)
+    except (UnreadableFile, OSError) as error:
+        if not one.sent:
+            raise
+        raise click.ClickException(f"{error}. What was sent before is stored; run it again") from error
 
 
 def _stream(settings: Settings) -> StreamName:

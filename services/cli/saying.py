@@ -9,6 +9,11 @@ from time import monotonic
 from rich.console import Console
 
 
+def counted(number: int, what: str) -> str:
+    """`1 patient`, `2 patients`."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 class Sayer:
     """Tells a person how far a command is."""
 

@@ -19,7 +19,7 @@ from alerts.thresholds import Pack
 from services.cli.pack_file import pack_in
 from services.cli.rules_acts import Account, Act, record, transacted
 from services.cli.running import DATA_DIR, settings_of
-from services.cli.saying import Sayer
+from services.cli.saying import Sayer, counted
 from services.cli.site_text import changed_entries, read_file
 from services.ledger import bringing_up, remap_preview, site_in_force
 from services.ledger.bringing_up import BringUp, Brought
@@ -89,7 +89,7 @@ def apply(file: Path, login: str, second: str, data_dir: Path | None, *, yes: bo
         asyncio.run(_wait(settings))
         return
     brought = asyncio.run(_bring(settings))
-    said = f"read again: {brought.persons} patients, {brought.results} results that mean something else"
+    said = f"read again: {counted(brought.persons, 'patient')}, {brought.results} results that mean something else"
     Sayer().say(said + (f"; {brought.failed} could not be read, operations are told" if brought.failed else ""))
 
 
@@ -135,7 +135,7 @@ def _remapper(settings: Settings) -> Remapper:
 
 def _say_progress(done: int) -> None:
     if done % EVERY == 0:
-        click.echo(f"{done} patients read", err=True)
+        click.echo(f"{counted(done, 'patient')} read", err=True)
 
 
 def _show(old: Site, new: Site, found: RemapPreview) -> None:
@@ -143,8 +143,9 @@ def _show(old: Site, new: Site, found: RemapPreview) -> None:
     say(f"from {old.version} to {new.version}:")
     for line in changed_entries(old, new):
         say(f"  {line}")
-    say(f"over {found.persons} stored patients: {found.remapped} results would read differently, of {found.affected} "
-        f"patients; {found.released} held results would be read, {found.held} more would be held")  # fmt: skip
+    say(f"over {counted(found.persons, 'stored patient')}: {found.remapped} results would read differently, of "
+        f"{counted(found.affected, 'patient')}; "
+        f"{found.released} held results would be read, {found.held} more would be held")  # fmt: skip
     for group, count in sorted(found.results.items()):
         laboratory = group.laboratory or "-"
         say(f"  {laboratory} {group.code}: {group.before or 'not read'} -> {group.after or 'not read'}  {count}")
@@ -154,7 +155,7 @@ def _show(old: Site, new: Site, found: RemapPreview) -> None:
     if found.nameless:
         say(f"{found.nameless} reports of an authority that is not listed now would find their patient, on top of that")
     if found.failed:
-        say(f"  {found.failed} patients could not be judged; see `halo rebuild`")
+        say(f"  {counted(found.failed, 'patient')} could not be judged; see `halo rebuild`")
     if found.groups:
         say("Whoever was told of such an alert is told again, old and new value.")
 
@@ -189,10 +190,11 @@ async def _wait(settings: Settings) -> None:
     async with await database.connect(settings.database, "site", autocommit=True) as conn:
         while now := await bringing_up.left(conn):
             if now != left:
-                sayer.say(f"{now} patients are still to be read again")
+                sayer.say(f"{counted(now, 'patient')} {'is' if now == 1 else 'are'} still to be read again")
                 left, since = now, monotonic()
             elif monotonic() - since > PATIENCE:
-                sayer.say(f"nothing moves: is the clock running? {now} patients wait for it; the same command "
+                waiting = f"{counted(now, 'patient')} {'waits' if now == 1 else 'wait'}"
+                sayer.say(f"nothing moves: is the clock running? {waiting} for it; the same command "
                           "with --here does it without", style="yellow")  # fmt: skip
                 return
             await asyncio.sleep(LOOK)
@@ -214,6 +216,6 @@ async def _bring(settings: Settings) -> Brought:
                 break
             total = Brought(persons=total.persons + done.persons, results=total.results + done.results,
                             failed=total.failed + done.failed)  # fmt: skip
-            sayer.say(f"{total.persons} of {max(left, total.persons)} patients")
+            sayer.say(f"{total.persons} of {counted(max(left, total.persons), 'patient')}")
         total.results += await step.nameless(conn)
     return total

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Self
 
+from services.reading.fields import Dialect
+
 START = b"\x0b"
 END = b"\x1c\r"
 PIECE = 65_536
@@ -113,14 +115,26 @@ class MllpClient:
 
 
 def acknowledgements(answer: bytes) -> list[Acknowledgement]:
-    """Every MSA of an answer (one for each message of a batch), with the text of the ERR behind it."""
+    """Every MSA of an answer (one for each message of a batch), with the text of the ERR behind it.
+
+    Texts have their escapes undone; the control id stays as it was sent.
+    """
+    dialect = _dialect(answer)
     separator = answer[3:4].decode("latin-1") or "|"
     found: list[Acknowledgement] = []
     for segment in answer.decode("utf-8", "replace").replace("\n", "\r").split("\r"):
         fields = [*segment.split(separator), *[""] * 9]
         if fields[0] == "MSA":
-            found.append(Acknowledgement(code=fields[1], control_id=fields[2], text=fields[3]))
+            found.append(Acknowledgement(code=fields[1], control_id=fields[2], text=dialect.text(fields[3].encode())))
         elif fields[0] == "ERR" and found and not found[-1].text:
-            last = found.pop()
-            found.append(Acknowledgement(code=last.code, control_id=last.control_id, text=fields[8] or fields[1]))
+            last, text = found.pop(), dialect.text((fields[8] or fields[1]).encode())
+            found.append(Acknowledgement(code=last.code, control_id=last.control_id, text=text))
     return found
+
+
+def _dialect(answer: bytes) -> Dialect:
+    """As the answer's own MSH says it; without escapes where there is none."""
+    field = answer[3:4] or b"|"
+    marks = [bytes([mark]) for mark in answer[4:].partition(field)[0][:4]] if answer.startswith(b"MSH") else []
+    component, repeat, escape, subcomponent = (*marks, b"", b"", b"", b"")[:4]
+    return Dialect(field=field, component=component, repeat=repeat, escape=escape, subcomponent=subcomponent)

@@ -97,7 +97,7 @@ def test_a_preview_says_what_would_change_and_changes_nothing(
     hospital.take(local(1, {"KREA": ("90", "umol/L")}, hours=-24), local(1, {"KREA": ("400", "umol/L")}))
     said = done("apply", site_file(tmp_path, MENDED))
     assert "+ [[code]] LAB1 KREA" in said
-    assert "2 results would read differently, of 1 patients; 2 held results would be read" in said
+    assert "2 results would read differently, of 1 patient; 2 held results would be read" in said
     assert "LAB1 KREA: not read -> creat  2" in said
     assert "open   REN_AKI" in said
     assert "Nothing was changed" in said
@@ -110,7 +110,7 @@ def test_what_was_held_is_read_and_its_alerts_come_out(database: str, hospital: 
     hospital.take(local(1, {"KREA": ("90", "umol/L")}, hours=-200), local(1, {"KREA": ("400", "umol/L")}, hours=-176))
     said = done("apply", site_file(tmp_path, MENDED), *BY)
     assert "is in force, by Kovac (kovac) and Novak (novak)" in said
-    assert "read again: 1 patients, 2 results" in said
+    assert "read again: 1 patient, 2 results" in said
     assert results(database) == [("creat", "90", "umol/L"), ("creat", "400", "umol/L")]
     assert [row[:2] for row in alerts(database) if row[0] == "REN_AKI"] == [("REN_AKI", "active")]
     assert ("opened", "late") in told(database)

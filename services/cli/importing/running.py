@@ -50,6 +50,8 @@ class Import:
         self.refusals: list[str] = []
         """Place and reason of each, in order."""
         self.tally = Tally()
+        self.sent = 0
+        """Records that were handed over to the broker."""
         self.handed = 0
         """Results that were sent or known so far."""
 
@@ -109,6 +111,7 @@ class Import:
         await self._wait_for_room(partition, results)
         self._flow.sends(partition, results)
         future = await self._line.send(event, value, partition)
+        self.sent += 1
         self._futures[future] = (partition, Sent(event_id=event.event_id, results=results, at=monotonic()))
         future.add_done_callback(self._confirmed)
 
