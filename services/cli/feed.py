@@ -39,7 +39,7 @@ def command() -> None:
 @command.command("list")
 @DATA_DIR
 def show(data_dir: Path | None) -> None:
-    """One line a feed: state, last message, messages of the last hour and day, error share, what is wrong."""
+    """One line a feed: state, last message, messages of the last hour and day, share held or refused, what is wrong."""
     found = asyncio.run(_read(data_dir, feed_reading.now))
     if not found:
         click.echo("no feeds: without a site file with [[sender]] entries every message counts as live")
@@ -54,7 +54,7 @@ def line(one: FeedNow) -> str:
     wrong = [*(["no message for too long"] if one.silent_since else []), *(shift.said for shift in one.shifts)]
     parts = [
         f"{one.name}: {one.state.upper()}{since}", f"last {last}", f"hour {one.hour}", f"day {one.day}",
-        f"errors {one.error_share:.1%}", f"refused {one.refused}",
+        f"held or refused at arrival {one.held_share:.1%}", f"refused {one.refused}",
     ]  # fmt: skip
     return ", ".join([*parts, *wrong])
 

@@ -99,10 +99,14 @@ class FeedNow(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of each of the last 48 hours, the oldest first."""
 
     @property
-    def error_share(self) -> float:
-        """Quarantined results and refused messages among all that came in the last day."""
-        came = self.results + self.refused
-        return (self.quarantined + self.refused) / came if came else 0.0
+    def held_share(self) -> float:
+        """Part of the last day's results that was held or refused at arrival, whatever became of it since.
+
+        A refused message counts as one result, for what it held was not read. Where no result came at all (a sender of
+        administration) it is the part of the messages.
+        """
+        came = (self.results or self.day) + self.refused
+        return min(1.0, (self.quarantined + self.refused) / came) if came else 0.0
 
 
 class RefusedBy(msgspec.Struct, frozen=True, kw_only=True):

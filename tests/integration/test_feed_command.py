@@ -82,7 +82,7 @@ def test_two_people_a_preview_and_then_live(silent: str) -> None:
     assert run("live", "nothing", "--by", "novak", "--second", "kranjc", "--yes").exit_code == 1
     assert run("silent", "lab", "--by", "novak", "--second", "kranjc").exit_code == 0
     listed = run("list").output
-    for text in ("lab: SILENT", "day 3", "refused 1", "errors 50.0%"):
+    for text in ("lab: SILENT", "day 3", "refused 1", "held or refused at arrival 50.0%"):
         assert text in listed
     refused = run("refused", "--days", "30")
     assert refused.output.splitlines() == [
