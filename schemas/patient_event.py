@@ -175,6 +175,9 @@ class ReportedResult(_Part, frozen=True):
     """OBR-29: the order that this one came out of, as a susceptibility out of a culture."""
     parent_result: str = ""
     """OBR-26 as sent: the result of that order."""
+    contradicts: str = ""
+    """What its own PID says otherwise than the first PID of this number in the message (`family name and sex`): it may
+    be somebody else's and is held as `identity_conflict`. Empty where fewer than two of the three differ."""
 
 
 class LabReport(_Part, frozen=True, tag="lab_report"):

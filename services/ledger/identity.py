@@ -7,18 +7,12 @@ a part that one side does not know contradicts nothing.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 
 from schemas.patient_event import Identifier, Patient
 from services.ledger.context import Demographics
-
-CONFLICT = "identity_conflict"
-"""Reason of quarantine."""
-_SEXES = ("F", "M")
-_YEAR = len("2026")
-_STROKES = str.maketrans("đłøß", "dlos")
+from services.mapping.mapped import CONFLICT as CONFLICT
+from services.reading.contradicting import differ
 
 
 def conflict(patient: Patient, known: Demographics, strangers: Sequence[str]) -> str:
@@ -45,35 +39,11 @@ def name_of(identifier: Identifier) -> str:
 
 def contradictions(known: Demographics, patient: Patient) -> list[str]:
     """Which of the three are known on both sides and differ."""
-    checks = (
-        ("family name", "name", patient.family, _names_differ),
-        ("birth date", "birth_date", patient.birth_date, _dates_differ),
-        ("sex", "sex", patient.sex, _sexes_differ),
-    )
+    said = (
+        ("family name", "name", patient.family), ("birth date", "birth_date", patient.birth_date),
+        ("sex", "sex", patient.sex),
+    )  # fmt: skip
     return [
-        words for words, name, said, differ in checks
-        if said and name in known and known[name].value[0] != said and differ(known[name].value[0], said)
+        words for words, name, text in said
+        if text and name in known and known[name].value[0] and differ(words, known[name].value[0], text)
     ]  # fmt: skip
-
-
-def _names_differ(one: str, other: str) -> bool:
-    """A name with a second one added is the same; marks on letters and case say nothing."""
-    first, second = _words(one), _words(other)
-    return bool(first and second) and not (first <= second or second <= first)
-
-
-def _words(name: str) -> frozenset[str]:
-    plain = unicodedata.normalize("NFKD", name.casefold()).translate(_STROKES)
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return frozenset(re.findall(r"[^\W\d_]+", letters))
-
-
-def _dates_differ(one: str, other: str) -> bool:
-    """As far as both are said; a year alone is a birth date too."""
-    length = min(len(one), len(other), len("2026-03-01"))
-    return length >= _YEAR and one[:length] != other[:length]
-
-
-def _sexes_differ(one: str, other: str) -> bool:
-    first, second = one.upper()[:1], other.upper()[:1]
-    return first in _SEXES and second in _SEXES and first != second

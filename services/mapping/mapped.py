@@ -9,6 +9,9 @@ import msgspec
 from alerts.result import Result
 from services.mapping.urgency import Looks
 
+CONFLICT = "identity_conflict"
+"""Reason of quarantine of what may be about somebody else (agreed behaviour 2)."""
+
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A result that must not be evaluated until a person has looked at it. Claims no result id."""

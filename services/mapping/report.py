@@ -16,7 +16,7 @@ from schemas.identity import result_id, stable_id
 from schemas.patient_event import Absent, Coded, LabReport, Quantity, ReportedResult, Value
 from services.mapping.draws import Draws, relate, share_of_protein
 from services.mapping.items import Item, Placer, Refusal, Skipped
-from services.mapping.mapped import Ignored, Mapped, Quarantined
+from services.mapping.mapped import CONFLICT, Ignored, Mapped, Quarantined
 from services.mapping.reference_range import NONE, Range, read_range
 from services.mapping.site import DEFAULT_SITE, Site
 from services.mapping.specimen import clumped, condition_flags
@@ -91,7 +91,7 @@ class _Run:
         placer = Placer(self._report, self._site, self._received, self._now)
         items: list[Item] = []
         for index, sent in part:
-            placed = placer.place(index, sent)
+            placed = _own(sent, placer.place(index, sent))
             if isinstance(placed, Item):
                 items.append(placed)
             elif isinstance(placed, Skipped):
@@ -248,6 +248,16 @@ class _Run:
                 not_before=refusal.not_before,
             )
         )
+
+
+def _own(sent: ReportedResult, placed: Item | Refusal | Skipped) -> Item | Refusal | Skipped:
+    """What its own PID makes somebody else's is held, whatever else is in doubt; without a slot, which is not its."""
+    if not sent.contradicts or isinstance(placed, Skipped):
+        return placed
+    detail = f"{sent.contradicts} contradict what the message says first of this number"
+    if isinstance(placed, Refusal):
+        return Refusal(CONFLICT, f"{detail}; besides {placed.reason}", placed.analyte)
+    return Refusal(CONFLICT, detail, placed.row)
 
 
 def value_text(value: Value) -> str:

@@ -34,3 +34,15 @@ def change(patient: Patient, entry: ContextEntry, source: Source) -> ContextChan
     return ContextChange(
         event_id=event_id("death", digest, patient.id), patient=Patient(id=patient.id), source=source, entries=(entry,)
     )
+
+
+def change_of_somebody(patient: Patient, entry: ContextEntry, source: Source) -> ContextChange:
+    """The same with all that is said of the person, so that the ledger can hold it: the number may be another's.
+
+    Its id is its own: a later, true word of that number's death is no repeat of it.
+    """
+    said = (patient.id, patient.family, patient.birth_date, patient.sex, source.sender, entry)
+    digest = sha256(msgspec.json.encode(said)).hexdigest()
+    return ContextChange(
+        event_id=event_id("death", digest, patient.id), patient=patient, source=source, entries=(entry,)
+    )

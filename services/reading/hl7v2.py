@@ -8,9 +8,9 @@ from hashlib import sha256
 from msgspec import structs
 
 from schemas.identity import event_id
-from schemas.patient_event import Event, LabReport, Purpose, Source
+from schemas.patient_event import Event, LabReport, Purpose, ReportedResult, Source
 from services.reading.adt import DISPOSITIONS, read_changes
-from services.reading.death import change
+from services.reading.death import change, change_of_somebody
 from services.reading.header import Header, NotHl7, read_header
 from services.reading.merges import JOINS, read_merges
 from services.reading.message_types import ADMINISTRATION, USED
@@ -106,7 +106,9 @@ def _reports(message: bytes, header: Header, source: Source, purpose: Purpose, c
         return refuse(_nobody(bool(found)), message, source, header)
     events = [_report(portion, header, source, purpose) for portion in found]
     deaths = [change(portion.patient, portion.death, source) for portion in found if portion.death]
-    return Outcome(events=(*deaths, *events), header=header, without_patient=len(found) - len(named))
+    strange = [change_of_somebody(*portion.strange_death, source) for portion in found if portion.strange_death]
+    # behind the reports, so that what they say of the patient is known and holds a death of somebody else
+    return Outcome(events=(*deaths, *events, *strange), header=header, without_patient=len(found) - len(named))
 
 
 def _nobody(groups: bool) -> Refusal:
@@ -122,9 +124,16 @@ def _report(portion: Portion, header: Header, source: Source, purpose: Purpose) 
         patient=portion.patient,
         source=_with_raw(source, digest),
         raw=portion.raw,
-        results=read_results(portion.raw, header),
+        results=tuple(_whose(result, portion) for result in read_results(portion.raw, header)),
         purpose=purpose,
     )
+
+
+def _whose(result: ReportedResult, portion: Portion) -> ReportedResult:
+    """Marked where its PID says that it is somebody else's."""
+    at = result.where.offset
+    what = next((part.what for part in portion.strange if part.begin <= at < part.behind), "")
+    return structs.replace(result, contradicts=what) if what else result
 
 
 def _with_raw(source: Source, digest: str) -> Source:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.patient_event import ContextEntry, Identifier, Patient, naming
+from services.reading.contradicting import contradicting
 from services.reading.death import died
 from services.reading.fields import Field, Row
 from services.reading.header import Header
@@ -39,12 +40,51 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strange:
+    """Bytes of a portion, from `begin` up to `behind`, whose PID contradicts the first one in `what`."""
+
+    begin: int
+    behind: int
+    what: str
+
+
+class _Merged:
+    """The groups of one patient id, while a message is cut."""
+
+    def __init__(self, patient: Patient, begin: int) -> None:
+        self.patient, self.data = patient, bytearray()
+        self.death: ContextEntry | None = None
+        self.strange_death: tuple[Patient, ContextEntry] | None = None
+        self.strange: list[Strange] = []
+        self._begin = begin
+
+    def add(self, data: bytes, patient: Patient, death: ContextEntry | None) -> None:
+        """One group further; two of family name, birth date and sex make it somebody else's (agreed behaviour 2)."""
+        wrong = contradicting(self.patient, patient) if patient.id else []
+        begin = self._begin + len(self.data)
+        self.data += data
+        if len(wrong) < _SOMEBODY_ELSE:
+            self.death = self.death or death
+            return
+        self.strange.append(Strange(begin=begin, behind=begin + len(data), what=" and ".join(wrong)))
+        self.strange_death = self.strange_death or ((patient, death) if death else None)
+
+
+_SOMEBODY_ELSE = 2
+"""One that differs is a wedding or a slip of the pen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
     """All of one message that is about one patient; `patient.id` is "" where the sender named nobody."""
 
     patient: Patient
     death: ContextEntry | None = None
     """That the patient died, where the message says so."""
+    strange_death: tuple[Patient, ContextEntry] | None = None
+    """The same, said by a group that contradicts the first one of this number, and of whom."""
+    strange: tuple[Strange, ...] = ()
+    """Where `raw` may be about somebody else."""
     raw: bytes
     """The header segments and the patient's groups, byte for byte; the whole message where it has one patient."""
 
@@ -70,20 +110,18 @@ def head(message: bytes, header: Header) -> bytes:
 
 def portions(message: bytes, header: Header, choose: Choose = first_identifier) -> list[Portion]:
     """One for each patient id, in order of appearance; empty when the message has no patient group at all."""
-    merged: dict[str, tuple[Patient, list[bytes]]] = {}
-    deaths: dict[str, ContextEntry] = {}
+    merged: dict[str, _Merged] = {}
+    start = head(message, header)
     for group in groups(message, header):
         patient = patient_of(group, header, choose)
-        merged.setdefault(patient.id, (patient, []))[1].append(group.data)
-        if death := _death(group.segments, header):
-            deaths.setdefault(patient.id, death)
-    start = head(message, header)
+        one = merged.setdefault(patient.id, _Merged(patient, len(start)))
+        one.add(group.data, patient, _death(group.segments, header) if patient.id else None)
     return [
         Portion(
-            patient=patient, death=deaths.get(patient.id) if patient.id else None,
-            raw=message if len(merged) == 1 else start + b"".join(found),
+            patient=one.patient, death=one.death, strange_death=one.strange_death, strange=tuple(one.strange),
+            raw=message if len(merged) == 1 else start + one.data,
         )
-        for patient, found in merged.values()
+        for one in merged.values()
     ]  # fmt: skip
 
 
