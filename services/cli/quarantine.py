@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 from psycopg import AsyncConnection
 
+from services.cli.quarantine_advice import advice, differing
 from services.cli.running import DATA_DIR, settings_of
 from services.ledger import quarantine, stewarding
 from services.ledger.quarantine import STATES, Group, Item, State, Wanted, WrongCursor
@@ -68,9 +69,9 @@ def show_list(  # noqa: PLR0913 - the filters of a list
 @click.argument("identity", metavar="ID", type=click.UUID)
 @DATA_DIR
 def show_one(identity: UUID, data_dir: Path | None) -> None:
-    """Everything about one, what was done about it last."""
-    item, likes, log = _run(data_dir, lambda conn: _whole(conn, identity))
-    for name, value in _told(item, likes):
+    """Everything about one, what to do, what was done about it last; of a doubt whose it is, what differs."""
+    item, likes, differs, log = _run(data_dir, lambda conn: _whole(conn, identity))
+    for name, value in [*_told(item, likes), *(("differs", one) for one in differs), ("what to do", advice(item))]:
         click.echo(f"{name:<10} {value}")
     for entry in log:
         site = f" (site file {entry.site_version})" if entry.site_version else ""
@@ -172,12 +173,13 @@ async def _listed(conn: AsyncConnection[Any], wanted: Wanted, cursor: str, *, ea
     return [_item(one) for one in items], more
 
 
-async def _whole(conn: AsyncConnection[Any], identity: UUID) -> tuple[Item, int, list[quarantine.Entry]]:
+async def _whole(conn: AsyncConnection[Any], identity: UUID) -> tuple[Item, int, list[str], list[quarantine.Entry]]:
     item = await quarantine.one(conn, identity)
     if item is None:
         raise click.ClickException(f"there is no held result {identity}")
     await _written(conn, "cli", "read", str(identity), [item])
-    return item, await quarantine.more_like(conn, item), await quarantine.log(conn, identity)
+    likes, differs = await quarantine.more_like(conn, item), await differing(conn, item)
+    return item, likes, differs, await quarantine.log(conn, identity)
 
 
 async def _chosen(

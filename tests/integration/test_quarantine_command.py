@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from services.cli.app import halo
-from tests.real import bench
+from tests.real import bench, events
 from tests.real.board import person
-from tests.real.ledgers import ask, one
+from tests.real.ledgers import ask, ledger, one
 
 Run = Callable[..., Result]
 KREA = ("--reason", "local_code_needed", "--laboratory", "LAB1", "--code", "KREA", "--unit", "umol/L")
@@ -42,6 +43,31 @@ def test_groups_first_then_each_then_one(run: Run, database: str) -> None:
     assert "alike      4" in shown
     assert ask(database, "SELECT count(*) FROM audit WHERE who = 'cli' AND patient_id IS NOT NULL") == [(6,)]
     assert run("quarantine", "show", "00000000-0000-0000-0000-000000000000").exit_code == 1
+
+
+def test_whose_it_is_shows_what_differs_and_what_to_do(run: Run, database: str, tmp_path: Path) -> None:
+    """Both sides of each word that contradicts, and no other; the advice is the page's."""
+    first = events.report(91, {"ca": "9.0"})
+    person_ = msgspec.structs.replace(first.patient, family="Otherwise", sex="M")
+    other = msgspec.structs.replace(events.report(91, {"ca": "9.4"}, hours=1), patient=person_)
+
+    async def store() -> None:
+        start = one(database, "SELECT coalesce(max(next_offset), 0) FROM consumer_offset")
+        own = ledger(database, tmp_path)
+        await own.store(events.records(first, other, start=start))
+        await own.close()
+
+    asyncio.run(store())
+    (item,) = run("quarantine", "list", "--items", "--reason", "identity_conflict").output.splitlines()
+    shown = run("quarantine", "show", item.split()[0]).output
+    assert f"differs    family name: record {first.patient.family}, message Otherwise" in shown
+    assert f"differs    sex: record {first.patient.sex}, message M" in shown
+    assert "birth date: record" not in shown
+    assert "what to do Find out whose it is, by telephone and never by likeness." in shown
+    unit = run("quarantine", "list", "--items", "--reason", "unit_missing").output.split()[0]
+    shown = run("quarantine", "show", unit).output
+    assert "what to do Ask the laboratory for the unit; it is never guessed." in shown
+    assert "differs" not in shown
 
 
 def test_a_group_is_released_by_a_steward_only(run: Run, database: str) -> None:
