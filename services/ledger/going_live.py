@@ -107,7 +107,7 @@ class Switch:
         urgent = [one for one in found if one.severity == "CRITICAL" and at - one.sampled_at < FRESH]
         await TIMER.run(conn, [_timer(one, at) for one in urgent])
         if found:
-            await report(conn, [self._list(name, at, found, standing.status)])
+            await report(conn, [self._list(name, at, found, len(urgent), standing.status)])
         await self._count_anew(conn, name, at)
         return Turned(live_from=at, listed=len(found), paged=len(urgent))
 
@@ -116,18 +116,20 @@ class Switch:
         rows = await (await conn.execute(_LATE, (name,))).fetchall()
         await timers.write(conn, {root: at for (root,) in rows})
 
-    def _list(self, name: str, at: datetime, found: Sequence[Open], status: str) -> Technical:
+    def _list(self, name: str, at: datetime, found: Sequence[Open], paged: int, status: str) -> Technical:
         counts = Counter(one.severity for one in found)
         many = ", ".join(f"{counts[severity]} {severity}" for severity in counts)
         lines = "; ".join(one.said for one in found[:LISTED])
         rest = len(found) - LISTED
         since = f"{at.astimezone(self._zone):%d.%m.%Y %H:%M}"
         english = (
-            f"{name} is live since {since}. Open at that moment, told here once and not one by one: {many}. "
+            f"{name} is live since {since}. Open at that moment, told here once: {many}. "
+            f"Of these, CRITICAL by a sample under 24 h old: {paged}; each of them pages as well, the others do not. "
             f"Read them today: {lines}" + (f"; and {rest} more" if rest > 0 else "")
         )
         slovene = (
-            f"{name} je v živo od {since}. Takrat odprto, sporočeno tu enkrat in ne posamič: {many}. "
+            f"{name} je v živo od {since}. Takrat odprto, sporočeno tu enkrat: {many}. "
+            f"Od teh CRITICAL po vzorcu, mlajšem od 24 ur: {paged}; vsako od njih pokliče tudi posamič, druga ne. "
             f"Preglejte še danes: {lines}" + (f"; in še {rest}" if rest > 0 else "")
         )
         return Technical(

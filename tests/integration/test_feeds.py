@@ -130,6 +130,12 @@ async def test_going_live_pages_what_is_critical_and_fresh_and_lists_the_rest_on
     assert "2 CRITICAL, 1 HIGH" in detail
     assert detail.count("HYPERKALAEMIA") + detail.count("K_HIGH") >= 3
     assert "v živo" in slovene
+    assert "told here once: 2 CRITICAL, 1 HIGH. Of these, CRITICAL by a sample under 24 h old: 1; each of" in detail
+    assert "them pages as well, the others do not." in detail
+    assert "Od teh CRITICAL po vzorcu, mlajšem od 24 ur: 1; vsako od njih pokliče tudi posamič, druga ne." in slovene
+    for words in (detail, slovene):
+        assert "not one by one" not in words
+        assert "ne posamič" not in words
     assert "Made-up" not in detail + slovene
     with pytest.raises(NoSuchTurn):
         await feed.turn("live")
