@@ -54,6 +54,8 @@ class Seen(msgspec.Struct, kw_only=True):
             self.numbers.append((number, sent.unit.strip()))
 
 
+_UNKNOWN = "is not known: add a synonym under [units] or the laboratory's units"
+_OTHER = "is not accepted for it: ask the laboratory"  # a synonym would make another amount of it
 FULL = 100
 """Per cent: every telling word of a name was said."""
 KEPT = 200
@@ -174,9 +176,7 @@ def doubt(key: Key, seen: Seen, site: Site) -> Guess | None:
         alien = all(canonical_spelling(site.unit(key.laboratory, unit)) in _every_unit() for unit in wrong)
         if not wrong or (alien and not (shares[name] >= FULL and is_whole(name, seen.display or key.code))):
             continue
-        said = ", ".join(wrong)
-        return Guess(analyte=name, why=f"the unit {said} is not known: add a synonym under [units] or the "
-                     "laboratory's units")  # fmt: skip
+        return Guess(analyte=name, why=f"the unit {', '.join(wrong)} {_OTHER if alien else _UNKNOWN}")
     return None
 
 
