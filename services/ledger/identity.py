@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 from schemas.patient_event import Identifier, Patient
 from services.ledger.context import Demographics
-from services.mapping.mapped import CONFLICT as CONFLICT
+from services.mapping import mapped
 from services.reading.contradicting import differ
+
+CONFLICT = mapped.CONFLICT
+"""Reason of quarantine."""
 
 
 def conflict(patient: Patient, known: Demographics, strangers: Sequence[str]) -> str:

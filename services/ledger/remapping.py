@@ -196,9 +196,12 @@ class Remapper:
         for item in await held_items.of(conn, [report.event_id for report, _ in chosen]):
             items.setdefault(item.event_id, []).append(item)
         messages = [
-            Message(report=report, record=record, barred=held_items.barred(report, items.get(report.event_id, ())))
+            Message(
+                report=held_items.believed(report, [i for i in items.get(report.event_id, ()) if i.released]),
+                record=record, barred=held_items.barred(report, items.get(report.event_id, ())),
+            )
             for report, record in chosen
-        ]
+        ]  # fmt: skip
         return rereading.rederive(person.series, messages, site, now), items
 
     async def indifferent(self, conn: AsyncConnection[Any], before: str, site: Site) -> bool:
@@ -255,7 +258,7 @@ class Remapper:
     ) -> Taken:  # fmt: skip
         placed = {item.id: held_items.place_of(report, item) for item in wanted}
         places = frozenset(place for place in placed.values() if place is not None)
-        mapped = map_report(report, self._site, now=now)
+        mapped = map_report(held_items.believed(report, wanted), self._site, now=now)
         where = {(report.results[n].where.segment, report.results[n].where.offset) for n in places}
         results = [r for r in mapped.results if (r.source.segment, r.source.offset) in where]
         held = {item.index: item for item in mapped.quarantined if item.index in places}

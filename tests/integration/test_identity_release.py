@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import psycopg
 
 from schemas.patient_event import ContextEntry
 from tests.integration.test_identity import named, stored
@@ -33,6 +34,36 @@ async def test_what_a_person_says_is_this_patients_counts_and_the_record_follows
     assert one(database, "SELECT kind FROM context_event") == "isotype"
     await stored(database, tmp_path, named(events.report(1, {"ca": "9.1"}, hours=3), **other))
     assert one(database, "SELECT count(*) FROM quarantine WHERE closed_at IS NULL") == 0
+
+
+async def test_of_two_people_under_one_number_what_is_the_patients_after_all_is_let_through(
+    database: str, tmp_path: Path
+) -> None:
+    """Another site file, which reads all reports again, does not take it away."""
+    bench = Bench(database, tmp_path)
+    made = events.report(1, {"alb": "4.0", "ca": "13.9"})
+    doubted = msgspec.structs.replace(made.results[1], contradicts="family name and sex")
+    await stored(database, tmp_path, named(events.again(made, results=(made.results[0], doubted))))
+    assert ask(database, "SELECT reason, value, would_be FROM quarantine") == [
+        ("identity_conflict", "13.9", "CRITICAL")
+    ]
+    assert one(database, "SELECT count(*) FROM timer WHERE kind = 'unverified'") == 1
+    assert ask(database, "SELECT analyte FROM result") == [("alb",)]
+    await bench.releases(note="asked the ward: it is her")
+    assert await bench.fires() >= 1
+    assert ask(database, "SELECT closed_as FROM quarantine") == [("released",)]
+    assert ask(database, "SELECT rule, condition FROM alert") == [("CA_HIGH", "active")]
+    async with await psycopg.AsyncConnection.connect(database) as conn:
+        store = bench.ledger()
+        remapper = store.remapper()
+        site = await remapper.govern(conn)
+        work = await remapper.work_on(conn, "HOSP|1", bring=False)
+        whole, _ = await remapper.look(
+            conn, work.persons[work.locked.root("HOSP|1")], site, "another", datetime.now(UTC)
+        )
+        await store.close()
+    assert whole.reread
+    assert not whole.removed
 
 
 ANSWERED = """UPDATE alert SET response = 'acknowledged', acknowledged_by = 'vida', acknowledged_at = now(),
