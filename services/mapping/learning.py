@@ -173,10 +173,10 @@ def doubt(key: Key, seen: Seen, site: Site) -> Guess | None:
         if seen.texts == seen.count:
             return Guess(analyte=name, why="it is sent as words: ask the laboratory for numbers")
         wrong = [unit for unit in seen.units if not _fits(name, site.unit(key.laboratory, unit))]
-        alien = all(canonical_spelling(site.unit(key.laboratory, unit)) in _every_unit() for unit in wrong)
-        if not wrong or (alien and not (shares[name] >= FULL and is_whole(name, seen.display or key.code))):
+        new = [unit for unit in wrong if canonical_spelling(site.unit(key.laboratory, unit)) not in _every_unit()]
+        if not wrong or (not new and not (shares[name] >= FULL and is_whole(name, seen.display or key.code))):
             continue
-        return Guess(analyte=name, why=f"the unit {', '.join(wrong)} {_OTHER if alien else _UNKNOWN}")
+        return Guess(analyte=name, why=f"the unit {', '.join(new or wrong)} {_UNKNOWN if new else _OTHER}")
     return None
 
 
@@ -187,7 +187,7 @@ def _fits(name: str, unit: str) -> bool:
 
 @cache
 def _every_unit() -> frozenset[str]:
-    return frozenset(unit for name in ANALYTES for unit in scales(name))
+    return frozenset(unit for name, row in ANALYTES.items() for unit in (*scales(name), *row.ratios, *row.per_volume))
 
 
 def _is_read(sent: ReportedResult) -> bool:

@@ -113,6 +113,16 @@ def test_a_killed_import_goes_on_where_the_ledger_stands(place: Place) -> None:
     assert place.counts() == (300 * 24, 300 * 24, 0, 0, 0)
 
 
+def test_a_file_that_cannot_be_read_sends_nothing_and_says_no_word_of_what_is_stored(place: Place) -> None:
+    file = place.folder / "wrong.csv"
+    for content in (b"a;b\n1;2\n", HEADER.encode() + "HOSP;1;O1;718-7;LN;1;g/L;F;\u010d\n".encode("cp1250")):
+        file.write_bytes(content)
+        code, said = place.run(str(file), "--format", "csv")
+        assert code == 1
+        assert "wrong.csv" in said
+        assert "stored" not in said
+
+
 def test_broken_off_by_a_person_it_ends_by_itself(place: Place) -> None:
     running = place.start(place.file("years.csv", HEADER + "".join(rows(range(300), 60))))
     wait(lambda: one(place.database, "SELECT count(*) FROM source_message") > 2)

@@ -81,6 +81,8 @@ def test_a_known_unit_of_other_quantities_is_asked_about_and_no_synonym_is_advis
     assert "# confirm: by its name ca, but the unit g/L is not accepted for it: ask the laboratory" in said
     assert "synonym" not in said
     assert "ignore" not in said
+    said = learned(local("77", "2.31", "g/L", "Celokupni kalcij"), local("77", "2.31", "XYZ", "Celokupni kalcij"))
+    assert "the unit XYZ is not known: add a synonym" in said
 
 
 def test_another_quantity_by_name_and_unit_may_be_ignored() -> None:
