@@ -30,10 +30,16 @@ SELECT f.name, f.state, greatest(f.live_from, f.changed_at) AS since,
        coalesce(max(h.longest_gap) FILTER (WHERE extract(isodow FROM h.hour AT TIME ZONE %(zone)s)
                     = extract(isodow FROM %(now)s AT TIME ZONE %(zone)s)), max(h.longest_gap)) AS usual
 FROM feed AS f LEFT JOIN feed_hour AS h ON h.feed = f.name AND h.hour > %(now)s - interval '28 days'
+    AND h.longest_gap > interval '0' AND h.hour < date_trunc('hour', %(now)s::timestamptz)
+    AND h.hour > (SELECT min(e.hour) FROM feed_hour AS e WHERE e.feed = f.name)
     AND extract(hour FROM h.hour AT TIME ZONE %(zone)s) = extract(hour FROM %(now)s AT TIME ZONE %(zone)s)
 WHERE f.listed GROUP BY f.name ORDER BY f.name
 """
-"""Where this weekday was not seen yet, the same hour of other days stands in."""
+"""Where this weekday was not seen yet, the same hour of other days stands in.
+
+Nothing is usual before a pause was seen in a whole hour: not the hour that runs, nor the first one of a feed, nor one
+that was only counted.
+"""
 _OPEN: LiteralString = "SELECT key FROM operations_alert WHERE key = ANY(%s) AND closed_at IS NULL"
 _CLOSE: LiteralString = """
 UPDATE operations_alert SET closed_at = clock_timestamp() WHERE key = ANY(%s) AND closed_at IS NULL RETURNING key

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 from psycopg import AsyncConnection
 
 from services.clock.blind import Blind
@@ -121,6 +122,28 @@ async def test_a_processor_that_lags_and_a_feed_that_is_not_live_make_no_laborat
     ask(database, "UPDATE feed SET state = 'live'")
     await do(database, step)
     assert told(database) == [("feed_silence", "operations", True)], "24 h at most, whatever is usual"
+
+
+@pytest.mark.parametrize(("before", "last"), [((45,), 23.2), ((48, 45), 23.2), ((107, 95, 85, 76), 22.2)])
+async def test_on_its_first_day_a_feed_may_say_nothing_for_a_day(
+    database: str, before: tuple[int, ...], last: float
+) -> None:
+    """After an upgrade, or of a new feed: one message, or a few minutes of them, are no rhythm."""
+    live(database, NOW)
+    clock = Moved(NOW)
+    step = Silences(OWN, clock, zone=UTC_ZONE, group=GROUP, partitions=lambda: 1)
+    for minutes in before:
+        message(database, NOW - timedelta(minutes=minutes))
+        await do(database, step)
+    for hours in (0, 1, 5, last):  # the last in the hour of the messages, a day later
+        clock.at = NOW + hours * HOUR
+        heartbeat(database, clock.at)
+        await do(database, step)
+        assert told(database) == [], f"{hours} h"
+    clock.at = NOW + 25 * HOUR
+    heartbeat(database, clock.at)
+    await do(database, step)
+    assert [row[0] for row in told(database)] == ["feed_silence"]
 
 
 async def test_blind_is_told_once_when_it_is_over_with_what_came_late(database: str, tmp_path: Path) -> None:
