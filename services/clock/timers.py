@@ -7,12 +7,14 @@ lags behind, what it has not stored yet may still answer them. People's timers a
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter as Counted
+from prometheus_client import Gauge
 from psycopg import AsyncConnection, errors
 
 from services.ledger import patients
@@ -41,8 +43,8 @@ SELECT CASE WHEN bool_and(heartbeat_at IS NOT NULL) THEN min(heartbeat_at) END F
 WHERE (consumer_group, cluster_id, topic_id) = (
     SELECT consumer_group, cluster_id, topic_id FROM consumer_offset WHERE topic = %s ORDER BY updated_at DESC LIMIT 1)
 """
-FIRED = Counter("halo_timers_fired_total", "Timers fired.", ["kind"])
-FAILED = Counter("halo_timers_failed_total", "Timers whose action failed; they are tried again.", ["kind"])
+FIRED = Counted("halo_timers_fired_total", "Timers fired.", ["kind"])
+FAILED = Counted("halo_timers_failed_total", "Timers whose action failed; they are tried again.", ["kind"])
 OLDEST = Gauge(
     "halo_timer_oldest_due_timestamp_seconds", "When the oldest timer that has not fired was due; 0 for none."
 )
@@ -53,6 +55,8 @@ DATA = frozenset({FUTURE_COLLECTION})
 """Kinds that what is not stored yet could still answer."""
 REST = timedelta(minutes=1)
 """Before an action that failed is tried again."""
+TRIES = 10
+"""So often in a row what usually passes by itself may stand in the way of a timer; then operations are told."""
 _AGAIN = (AliasesChanged, OutOfStep, errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 
 
@@ -64,6 +68,7 @@ class Timers:
         self._conn: AsyncConnection[Any] | None = None
         self._unknown = {OVERDUE}  # fired by `services.clock.silence`, under the person's lock
         self._failed: dict[str, datetime] = {}
+        self._tries: Counter[str] = Counter()
         self._wrong = ""
 
     def wrong(self) -> dict[str, str]:
@@ -114,13 +119,19 @@ class Timers:
             await report(conn, [Technical(key=f"timer_unknown:{kind}", kind="timer_unknown", detail=detail)])
             return 0
         try:
-            return await self._take(conn, identity, kind, action)
+            fired = await self._take(conn, identity, kind, action)
         except _AGAIN as error:
             logger.info("timers.again", kind=kind, reason=f"{type(error).__name__}: {error}")
+            self._tries[identity] += 1
+            if self._tries[identity] >= TRIES:
+                await self._report(conn, identity, kind, error)
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
             raise  # the database is away: nothing is known of this timer or of any other
         except Exception as error:  # noqa: BLE001 - whatever it is, the other timers go on; operations are told, it is tried again
             await self._report(conn, identity, kind, error)
+        else:
+            self._tries.pop(identity, None)
+            return fired
         return 0
 
     async def _take(self, conn: AsyncConnection[Any], identity: str, kind: str, action: Action) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from alerts.thresholds import default_pack
 from schemas.patient_event import LabReport
-from services.clock.timers import Timers
+from services.clock.timers import TRIES, Timers
 from services.ledger import replaying
 from services.ledger.applying import FUTURE_COLLECTION
 from services.ledger.memory import Memory
@@ -178,3 +178,26 @@ async def test_a_timer_that_fails_does_not_hold_the_others_back(database: str, t
     assert await clock.at(DUE) == 1
     assert ask(database, "SELECT rule FROM alert") == [("CA_HIGH",)]
     assert ask(database, "SELECT kind FROM operations_alert WHERE kind = 'timer_failed'") == [("timer_failed",)]
+
+
+async def test_a_timer_whose_message_is_not_stored_is_told_after_some_tries(database: str, tmp_path: Path) -> None:
+    """One try may meet a moment; ten do not, and what it holds must not wait unheard."""
+    clock = await held(database, tmp_path, future({"ca": "13.9", "alb": "3.5"}))
+    await clock.at(DUE - timedelta(minutes=1))
+    ask(database, "INSERT INTO timer (id, kind, due_at, body) VALUES (gen_random_uuid(), %s, %s, %s)",
+        FUTURE_COLLECTION, DUE, '{"event_id": "00000000-0000-0000-0000-000000000000", "held": {}}')  # fmt: skip
+    store = ledger(database, tmp_path)
+    await store.store(events.records(events.heartbeat(0, DUE), start=2))
+    clock.hands.set(DUE)
+    timers = Timers(database, clock.hands, every=1, actions={FUTURE_COLLECTION: store.retaker()})
+    try:
+        assert sum([await timers.fire() for _ in range(TRIES - 1)]) == 1, "the other one"
+        assert ask(database, "SELECT kind FROM operations_alert WHERE kind = 'timer_failed'") == []
+        assert await timers.fire() == 0
+        ((count, detail),) = ask(database, "SELECT count, detail FROM operations_alert WHERE kind = 'timer_failed'")
+        assert (count, "OutOfStep" in detail) == (1, True)
+        assert await timers.fire() == 0
+        assert one(database, "SELECT max(count) FROM operations_alert WHERE kind = 'timer_failed'") == 1, "it rests"
+    finally:
+        await timers.close()
+        await store.close()
