@@ -14,11 +14,12 @@ import pytest
 
 from schemas.patient_event import Coding, LabReport
 from services.clock.timers import Timers
-from services.ledger import quarantine, stewarding
+from services.ledger import held_items, quarantine, stewarding
 from services.ledger.batch import Ledger
 from services.ledger.opening import open_ledger
 from services.ledger.quarantine import Wanted
 from services.ledger.stewarding import RELEASE, NotNow
+from services.mapping.mapped import Quarantined
 from services.shared.clock import SystemClock
 from tests.real import events
 from tests.real.ledgers import ask, one, settings, stream
@@ -205,6 +206,23 @@ async def test_closing_needs_a_reason_and_can_be_taken_back(bench: Bench) -> Non
     assert kinds == ["closed", "reopened", "noted"]
     with pytest.raises(psycopg.errors.RestrictViolation):
         ask(bench.database, "DELETE FROM quarantine_log")
+
+
+async def test_what_a_person_closes_while_it_is_read_again_stays_closed(bench: Bench) -> None:
+    """The item was read as open, the close was stored, then comes what the reading made of it."""
+    await bench.takes(local(1), local(2))
+    (event, other) = (
+        e for (e,) in ask(bench.database, "SELECT event_id::text FROM quarantine ORDER BY received_at, id")
+    )
+    found = await bench.does(lambda conn: held_items.of(conn, [event, other]))
+    assert [held_items.returns(item) for item in found] == [True, True]
+    await bench.does(lambda conn: stewarding.close(conn, [found[0].id], "vida", "another patient"))
+    again = Quarantined(reason="unit_missing", index=0, segment=4)
+    await bench.does(lambda conn: held_items.amend(conn, [(item.id, again) for item in found]))
+    assert ask(bench.database, "SELECT id::text, closed_as FROM quarantine WHERE closed_by = 'vida'") == [
+        (found[0].id, "closed")
+    ]
+    assert ask(bench.database, OPEN) == [("unit_missing",)], "the other one is held for the reason of today"
 
 
 async def test_an_unknown_code_is_one_line_and_is_ignored_at_its_laboratory_only(bench: Bench) -> None:
