@@ -12,6 +12,7 @@ LONGEST = 32
 EXACT = Context(prec=2 * LONGEST, traps=[InvalidOperation, Overflow, Inexact])
 """Multiplies without rounding; what would need rounding raises instead."""
 _SHAPE = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_AMONG_WORDS = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\d]|[.,]\d)", re.ASCII)
 _SEPARATED = re.compile(r"[+-]?\d[\d.,]*", re.ASCII)
 
 
@@ -30,6 +31,15 @@ def parse_number(text: str) -> Decimal:
     if not is_number(text):
         raise UnitRefused("ambiguous_number", f"{text[:80]!r} cannot be read as one number in one way only")
     return Decimal(text.replace(",", "."))
+
+
+def first_number(text: str) -> str:
+    """The first plain number among words, with at most one separator; "" where there is none.
+
+    `3.95 H`, `2.9*` and `>3.5 mmol/L` hold one, a date and `H2` do not. It is never a value, only a reason to ask.
+    """
+    found = _AMONG_WORDS.search(text)
+    return found[0] if found and is_number(found[0]) else ""
 
 
 def readings(text: str) -> tuple[Decimal, ...]:

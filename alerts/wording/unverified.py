@@ -27,6 +27,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     severity: str = "CRITICAL"
     ward: str = ""
+    words: bool = False
+    """Whether the number stands among words: it is told letter for letter, in quotes."""
     known: bool = True
     """Whether Halo knows whose it is."""
 
@@ -51,8 +53,9 @@ def _what(held: Held, language: Language) -> str:
     words = catalogue(language)
     key = "unverified.value" if held.unit.strip() else "unverified.unitless"
     value = _plain(held.value)
+    shown = f"'{value}'" if held.words else _number(value, language)
     said = words.text(
-        key, name=label(language, held.analyte), value=_number(value, language),
+        key, name=label(language, held.analyte), value=shown,
         unit=figures.unit(_plain(held.unit), language), severity=words.text(f"severity.{held.severity}"),
     )  # fmt: skip
     others = tuple(figures.unit(name, language) for name in held.units if name != held.unit)

@@ -1,8 +1,9 @@
 """A held value that looks CRITICAL reaches a clinician: 15 min after it came, at once if no data steward is on duty.
 
 The timer is written with the item. When it fires and something of the message is still held, and nobody has taken care
-of it, the clinical channels are told (agreed behaviour 2). More than 20 of a laboratory and reason within 10 min are
-one call, as are more than 20 calls of them. Who is not watched, and a feed that is not live, calls nobody; the item
+of it, the clinical channels are told (agreed behaviour 2). A number among words (`3.95 H`) is no value either and calls
+the same way, unless another version of the result came meanwhile. More than 20 of a laboratory and reason within 10 min
+are one call, as are more than 20 calls of them. Who is not watched, and a feed that is not live, calls nobody; the item
 says so.
 """
 
@@ -25,7 +26,10 @@ from services.ledger.incoming import Incoming
 from services.ledger.operations import AFTER, WINDOW, Technical, report
 from services.ledger.stewarding import written
 from services.ledger.telling import Teller
-from services.mapping.site import Site
+from services.mapping.among_words import critical
+from services.mapping.report import map_report
+from services.mapping.site import DEFAULT_SITE, Site
+from services.mapping.urgency import UNPARSED
 from services.shared import feeds
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -40,11 +44,21 @@ SELECT count(*)::int FROM quarantine
 WHERE closed_at IS NULL AND would_be = 'CRITICAL' AND (laboratory, reason) = (%s, %s)
   AND received_at BETWEEN %s AND %s
 """
+_OPEN: LiteralString = """
+SELECT own.result_id::text FROM result AS own WHERE own.result_id = ANY(%s::text[]::uuid[]) AND NOT EXISTS (
+    SELECT FROM result AS newer WHERE newer.patient_id = own.patient_id AND newer.slot = own.slot
+        AND (newer.version_time, newer.received_at) > (own.version_time, own.received_at))
+"""
+_SENT: LiteralString = """
+SELECT s.event, s.patient_id, s.received_at, p.sent_id, p.public_id, coalesce(p.ward, '') AS ward
+FROM source_message AS s JOIN patient AS p ON p.id = s.patient_id WHERE s.event_id = %s
+"""
 _EVENT: LiteralString = "SELECT event FROM source_message WHERE event_id = %s"
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
     id: str
+    """Empty of a number among words: it is no item of the quarantine."""
     analyte: str
     value: str
     unit: str
@@ -63,13 +77,20 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
         return Held(
             analyte=self.analyte, value=self.value, unit=self.unit, laboratory=self.laboratory, reason=self.reason,
             units=tuple(filter(None, self.looks_in.split(", "))), ward=self.ward, known=self.sent_id is not None,
+            words=self.reason == UNPARSED,
         )  # fmt: skip
 
 
 def timer_rows(incoming: Incoming, event: LabReport, record: int | None, *, steward: bool) -> list[tuple[Any, ...]]:
-    """A row of `timer` for a message with a held value that looks CRITICAL; history and tests call nobody."""
-    held = incoming.mapped.quarantined if incoming.mapped else ()
-    if event.purpose == "history" or incoming.test or not any(item.would_be == "CRITICAL" for item in held):
+    """A row of `timer` for a message with a held value, or a number among words, that looks CRITICAL.
+
+    History and tests call nobody. The site's own spellings of units are asked when it fires: here an unknown one counts
+    as any allowed unit, so that none is missed.
+    """
+    if event.purpose == "history" or incoming.test or incoming.mapped is None:
+        return []
+    held = any(item.would_be == "CRITICAL" for item in incoming.mapped.quarantined)
+    if not held and not critical(event, incoming.mapped.results, DEFAULT_SITE):
         return []
     return [timer_row(event.event_id, record, incoming.received_at + (WAIT if steward else timedelta(0)))]
 
@@ -86,18 +107,37 @@ class Unverified:
         """Call the clinicians unless it was answered meanwhile."""
         del patient_id, due_at
         event_id = str(body["event_id"])
-        rows = await _rows(conn, event_id)
+        self._site = await site_in_force.in_force(conn, self._site)
+        rows = [*await _rows(conn, event_id), *await self._among_words(conn, event_id)]
         if not rows:
             return
-        self._site = await site_in_force.in_force(conn, self._site)
         self._rules, self._teller.standing = await governing.in_force(conn, self._rules)
         stopped = await self._stopped(conn, event_id, rows[0])
-        ids = [row.id for row in rows]
+        ids = [row.id for row in rows if row.id]
         if stopped:
             await written(conn, ids, "not_told", "halo", stopped)
             return
         await report(conn, [await self._call(conn, event_id, rows[0])])
         await written(conn, ids, "told", "halo", "clinical on-call")
+
+    async def _among_words(self, conn: AsyncConnection[Any], event_id: str) -> list[_Row]:
+        """Numbers among words that look critical by the site file in force, and that no later version answered."""
+        found = await (await conn.execute(_SENT, (event_id,))).fetchone()
+        event = decode_event(bytes(found[0])) if found else None
+        if found is None or not isinstance(event, LabReport):
+            return []
+        items = critical(event, map_report(event, self._site).results, self._site)
+        cursor = await conn.execute(_OPEN, ([item.result_id for item in items],))
+        unanswered = {result_id for (result_id,) in await cursor.fetchall()}
+        _, record, received_at, sent_id, public_id, ward = found
+        return [
+            _Row(
+                id="", analyte=item.analyte, value=item.value, unit=item.unit, looks_in=", ".join(item.looks_in),
+                laboratory=item.laboratory, reason=UNPARSED, received_at=received_at, patient_id=record,
+                sent_id=sent_id, public_id=public_id, ward=ward,
+            )
+            for item in items if item.result_id in unanswered
+        ]  # fmt: skip
 
     async def _stopped(self, conn: AsyncConnection[Any], event_id: str, row: _Row) -> str:
         """Why nobody is called: the feed is not live, or the patient is not watched; empty when nothing stops it."""

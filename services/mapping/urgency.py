@@ -11,11 +11,13 @@ from typing import Literal
 
 from schemas.analytes import Analyte, Urgent
 from schemas.errors import UnitRefused
-from schemas.numbers import product, readings
+from schemas.numbers import first_number, product, readings
 from schemas.patient_event import Quantity, Text, Value
 from schemas.texts import read_text
 from schemas.units import Scale, apply, canonical_spelling, scales
 
+UNPARSED = "unparsed"
+"""Reason of a result whose words are in no list."""
 Looks = Literal["", "HIGH", "CRITICAL"]
 
 
@@ -59,10 +61,16 @@ _UNIT_IN_DOUBT = frozenset(
 
 
 def _numbers(value: Value) -> tuple[Decimal, ...]:
-    """Of a bound the bound itself: `>6.5` is at least as urgent as 6.5 and nobody knows by how much."""
+    """Of a bound the bound itself: `>6.5` is at least as urgent as 6.5 and nobody knows by how much.
+
+    Of words that are in no list the first number in them: `3.95 H` is no value, and somebody must look all the same.
+    """
     if isinstance(value, Quantity):
         return readings(value.number.strip())
-    return readings(read_text(value.text).number) if isinstance(value, Text) else ()
+    if not isinstance(value, Text):
+        return ()
+    said = read_text(value.text)
+    return readings(first_number(value.text) if said.word == UNPARSED else said.number)
 
 
 def _meets(limit: Urgent, scale: Scale, number: Decimal, name: str, *, impossible: bool) -> bool:

@@ -11,7 +11,7 @@ from schemas.analytes import ANALYTES
 from schemas.patient_event import LabReport, Quantity, ReportedResult
 from services.mapping.mapped import Mapped, Quarantined
 from services.mapping.report import value_text
-from services.mapping.urgency import would_be
+from services.mapping.urgency import UNPARSED, would_be
 
 
 def withhold(report: LabReport, mapped: Mapped, reason: str, detail: str) -> Mapped:
@@ -35,7 +35,7 @@ def withhold(report: LabReport, mapped: Mapped, reason: str, detail: str) -> Map
 
 
 def _held(index: int, sent: ReportedResult, result: Result, reason: str, detail: str) -> Quarantined:
-    first, looks = sent.code[0] if sent.code else None, _urgency(result)
+    first, looks = sent.code[0] if sent.code else None, _urgency(sent, result)
     return Quarantined(
         reason=reason, index=index, code=first.code if first else "", system=first.system if first else "",
         display=first.display if first else "", laboratory=sent.laboratory, analyte=result.analyte,
@@ -45,7 +45,9 @@ def _held(index: int, sent: ReportedResult, result: Result, reason: str, detail:
     )  # fmt: skip
 
 
-def _urgency(result: Result) -> Literal["", "HIGH", "CRITICAL"]:
+def _urgency(sent: ReportedResult, result: Result) -> Literal["", "HIGH", "CRITICAL"]:
+    if result.reason == UNPARSED:
+        return would_be(ANALYTES[result.analyte], sent.value, sent.unit)
     if result.value is None:
         return ""
     number = Quantity(number=format(result.value, "f"), comparator=result.comparator or "")

@@ -35,6 +35,7 @@ class Header:
     sent_at: str
     type: str
     trigger: str
+    """Both in upper case, however they were sent: `oru^r01` means nothing else."""
     control_id: str
     environment: str
     version: str
@@ -67,8 +68,8 @@ def read_header(message: bytes, default_charset: str) -> Header:
         application=row.component(3),
         facility=row.component(4),
         sent_at=to_iso(row.component(7)),
-        type=row.component(9, 1),
-        trigger=row.component(9, 2),
+        type=row.component(9, 1).upper(),
+        trigger=row.component(9, 2).upper(),
         control_id=row.first(10).text(),
         environment=row.component(11),
         version=row.component(12),

@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
-from schemas.patient_event import ContextEntry, Event, LabReport
+from schemas.patient_event import ContextEntry, Event, LabReport, Text
 from services.clock.timers import Timers
 from services.ledger import held_items, stewarding
 from services.ledger.batch import Ledger
@@ -234,3 +234,40 @@ async def test_a_silent_feed_calls_no_clinician_and_says_so(database: str, tmp_p
     assert await night.at(RECEIVED + WAIT) == 1
     assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
     assert ask(database, "SELECT kind, note FROM quarantine_log") == [("not_told", "feed_silent")]
+
+
+def worded(number: int, text: str = "3.95 H", **more: Any) -> LabReport:
+    """A calcium in which the laboratory's system put words beside the number."""
+    made = events.report(number, {"ca_mmol": "0"}, **more)
+    words = tuple(msgspec.structs.replace(one, value=Text(text=text), value_type="ST") for one in made.results)
+    return events.again(made, results=words)
+
+
+async def test_a_number_among_words_calls_a_clinician_after_fifteen_minutes(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(worded(1), worded(2, "2.40 H"), worded(3, purpose="history"))
+    assert ask(database, "SELECT kind, audience FROM operations_alert") == [("data_steward", "steward")]
+    assert await night.at(RECEIVED + WAIT - timedelta(seconds=1)) == 0
+    assert await night.at(RECEIVED + WAIT) == 1
+    told = ask(database, "SELECT detail, detail_sl, audience FROM operations_alert WHERE kind = 'unverified'")
+    assert [row[2] for row in told] == ["clinical"]
+    assert "UNVERIFIED: Calcium (total) '3.95 H' mmol/L, CRITICAL; call the laboratory LAB1" in told[0][0]
+    assert "'3.95 H'" in told[0][1]
+    assert one(database, "SELECT count(*) FROM alert") == 0, "the number is not used"
+    assert one(database, "SELECT count(*) FROM quarantine") == 0
+    assert await night.at(RECEIVED + timedelta(days=1)) == 0, "once"
+
+
+async def test_a_number_that_comes_in_place_of_the_words_spares_the_call(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path)
+    await night.takes(worded(1, order="same"))
+    await night.takes(events.report(1, {"ca_mmol": "2.41"}, order="same", status="C", later=0.1, salt="right"))
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
+
+
+async def test_who_is_not_watched_is_not_called_for_words_either(database: str, tmp_path: Path) -> None:
+    night = Night(database, tmp_path, site='[enrolment]\nwatch = "listed"\n')
+    await night.takes(worded(1))
+    assert await night.at(RECEIVED + WAIT) == 1
+    assert one(database, "SELECT count(*) FROM operations_alert WHERE kind = 'unverified'") == 0
