@@ -100,6 +100,7 @@ def live(name: str, login: str, second: str, data_dir: Path | None, *, yes: bool
     switch = open_ledger(settings, nowhere).switch
     done = _turn(data_dir, name, "live", login, second, switch)
     what = f"{done.listed} open alerts listed, {done.paged} of them paged"
+    what += f"; {done.held} held values look CRITICAL and called nobody: halo quarantine list" if done.held else ""
     Sayer().say(f"{name} is live from {done.live_from:%Y-%m-%d %H:%M}Z: {what}", style="green")
 
 

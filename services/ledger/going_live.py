@@ -52,6 +52,14 @@ SELECT DISTINCT COALESCE(l.root_id, a.patient_id) FROM alert AS a
 LEFT JOIN patient_alias AS l ON l.retired_id = a.patient_id
 WHERE a.family = 'overdue_test' AND a.condition IN ('active', 'cleared') AND a.feed = %s
 """
+_HELD: LiteralString = """
+SELECT count(*)::int FROM quarantine AS q JOIN source_message AS s ON s.event_id = q.event_id
+JOIN feed AS f ON s.sender IN (f.key, f.name) LEFT JOIN patient AS p ON p.id = q.patient_id
+WHERE f.name = %s AND q.closed_at IS NULL AND q.would_be = 'CRITICAL' AND s.purpose = 'live'
+  AND coalesce(p.unwatched, '') = ''
+  AND NOT EXISTS (SELECT FROM quarantine_log AS l WHERE l.item = q.id AND l.kind = 'told')
+"""
+"""Held while the feed was silent: their timers called nobody, or will not, being from before it was live."""
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +88,8 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True):
     listed: int = 0
     paged: int = 0
     """CRITICAL alerts that were sent one by one."""
+    held: int = 0
+    """Held values that look CRITICAL, of which the list says how many."""
 
 
 class NoSuchTurn(LookupError):
@@ -106,36 +116,42 @@ class Switch:
         found = await open_of(conn, name)
         urgent = [one for one in found if one.severity == "CRITICAL" and at - one.sampled_at < FRESH]
         await TIMER.run(conn, [_timer(one, at) for one in urgent])
-        if found:
-            await report(conn, [self._list(name, at, found, len(urgent), standing.status)])
+        held = await _held(conn, name)
+        if found or held:
+            await report(conn, [self._list(name, at, found, len(urgent), held, standing.status)])
         await self._count_anew(conn, name, at)
-        return Turned(live_from=at, listed=len(found), paged=len(urgent))
+        return Turned(live_from=at, listed=len(found), paged=len(urgent), held=held)
 
     async def _count_anew(self, conn: AsyncConnection[Any], name: str, at: datetime) -> None:
         """A timer that is due now for everybody with a late test: it is not late any more."""
         rows = await (await conn.execute(_LATE, (name,))).fetchall()
         await timers.write(conn, {root: at for (root,) in rows})
 
-    def _list(self, name: str, at: datetime, found: Sequence[Open], paged: int, status: str) -> Technical:
+    def _list(self, name: str, at: datetime, found: Sequence[Open], paged: int, held: int, status: str) -> Technical:
         counts = Counter(one.severity for one in found)
-        many = ", ".join(f"{counts[severity]} {severity}" for severity in counts)
+        many = ", ".join(f"{counts[severity]} {severity}" for severity in counts) or "0"
         lines = "; ".join(one.said for one in found[:LISTED])
         rest = len(found) - LISTED
         since = f"{at.astimezone(self._zone):%d.%m.%Y %H:%M}"
         english = (
             f"{name} is live since {since}. Open at that moment, told here once: {many}. "
             f"Of these, CRITICAL by a sample under 24 h old: {paged}; each of them pages as well, the others do not. "
-            f"Read them today: {lines}" + (f"; and {rest} more" if rest > 0 else "")
+            + (f"Held values that look CRITICAL and called nobody: {held}; see /quarantine now. " if held else "")
+            + f"Read them today: {lines}"
+            + (f"; and {rest} more" if rest > 0 else "")
         )
         slovene = (
             f"{name} je v živo od {since}. Takrat odprto, sporočeno tu enkrat: {many}. "
             f"Od teh CRITICAL po vzorcu, mlajšem od 24 ur: {paged}; vsako od njih pokliče tudi posamič, druga ne. "
-            f"Preglejte še danes: {lines}" + (f"; in še {rest}" if rest > 0 else "")
-        )
+            + (f"Zadržane vrednosti, videti CRITICAL, ki niso poklicale nikogar: {held}; glejte /quarantine takoj. "
+               if held else "")
+            + f"Preglejte še danes: {lines}" + (f"; in še {rest}" if rest > 0 else "")
+        )  # fmt: skip
         return Technical(
             key=f"feed_live:{name}:{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", kind="feed_live", audience="clinical",
             severity="MEDIUM",  # a list to be read today; what must ring rings by itself
-            link="/alerts?state=unacknowledged", detail=english, detail_sl=slovene, rule_pack_status=status,
+            link="/alerts?state=unacknowledged" if found else "/quarantine", detail=english, detail_sl=slovene,
+            rule_pack_status=status,
         )  # fmt: skip
 
 
@@ -176,6 +192,11 @@ def _still(alert: StoredAlert) -> bool:
 def _timer(one: Open, at: datetime) -> tuple[Any, ...]:
     identity = stable_id("timer", LIVE_PAGE, one.alert_id, at.isoformat())
     return (identity, LIVE_PAGE, one.root, at, msgspec.json.encode({"alert_id": one.alert_id}).decode())
+
+
+async def _held(conn: AsyncConnection[Any], feed: str) -> int:
+    row = await (await conn.execute(_HELD, (feed,))).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def open_of(conn: AsyncConnection[Any], feed: str) -> list[Open]:

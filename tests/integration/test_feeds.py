@@ -142,6 +142,25 @@ async def test_going_live_pages_what_is_critical_and_fresh_and_lists_the_rest_on
     await feed.store.close()
 
 
+async def test_going_live_says_how_many_held_values_look_critical_and_called_nobody(
+    database: str, tmp_path: Path
+) -> None:
+    def unitless(number: int | str, **more: Any) -> LabReport:
+        made = events.report(number, {"ca_mmol": "13.9"}, hours=FRESH, **more)
+        return events.again(made, results=tuple(msgspec.structs.replace(one, unit="") for one in made.results))
+
+    feed = Feed(opened(database, tmp_path), database)
+    await feed(unitless(1), unitless(2), unitless(3), unitless(4, purpose="history"), of_tests(unitless("TEST9")))
+    ask(database, "UPDATE quarantine SET closed_at = now(), closed_by = 'vida', closed_as = 'closed' WHERE patient_id ="
+        " (SELECT id FROM patient WHERE sent_id = 'HOSP|3')")  # fmt: skip
+    done = await feed.turn("live")
+    assert (done.listed, done.held) == (0, 2)
+    ((detail, slovene),) = ask(database, "SELECT detail, detail_sl FROM operations_alert WHERE kind = 'feed_live'")
+    assert "Held values that look CRITICAL and called nobody: 2; see /quarantine now" in detail
+    assert "ki niso poklicale nikogar: 2" in slovene
+    await feed.store.close()
+
+
 async def test_samples_from_before_are_never_sent_and_later_ones_are(database: str, tmp_path: Path) -> None:
     feed = Feed(opened(database, tmp_path), database)
     await feed(potassium(1, "4.0", 1))
