@@ -15,7 +15,7 @@ from alerts.rule import View
 from alerts.series import Series
 from schemas.patient_event import LabReport
 from services.ledger.operations import QUESTION, Technical
-from services.mapping.mapped import Quarantined
+from services.mapping.mapped import CONFLICT, Quarantined
 
 KIND, PAGE = QUESTION, "steward_page"
 _ASKED: Mapping[str, str] = MappingProxyType({
@@ -44,11 +44,14 @@ URGENT = ("CRITICAL", "HIGH")
 def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> list[Technical]:
     """One call a message when a held value would be HIGH or CRITICAL in an allowed unit; history calls nobody.
 
+    Beside it a question, when the message names two people under one number.
     `services.ledger.operations` joins them when a feed sends many.
     """
+    held = tuple(held)
     urgent = [item for item in held if item.would_be in URGENT]
+    asked = _two_people(event, held, record)
     if not urgent or event.purpose == "history":
-        return []
+        return asked
     worst = min(urgent, key=lambda item: URGENT.index(item.would_be))
     what = "; ".join(
         f"{item.analyte or item.code} of {item.laboratory or 'a laboratory without a name'}, {item.reason}, "
@@ -57,12 +60,27 @@ def pages(event: LabReport, held: Iterable[Quarantined], record: int | None) -> 
     )
     detail = f"UNVERIFIED: {what}. Call the laboratory; the value stands in the quarantine, event {event.event_id}."
     return [
+        *asked,
         Technical(
             key=f"{PAGE}:{event.event_id}", kind=PAGE, severity=worst.would_be, patient_id=record, detail=detail,
             feed=f"{PAGE}:{worst.laboratory or event.source.sender}:{worst.reason}", audience="steward",
             link=f"/quarantine/items?event={event.event_id}",
         )
     ]  # fmt: skip
+
+
+def _two_people(event: LabReport, held: Iterable[Quarantined], record: int | None) -> list[Technical]:
+    """Of the sender, with a count: it is its fault, and may happen with every message."""
+    strange = [i for i in held if i.reason == CONFLICT and i.index >= 0 and event.results[i.index].contradicts]
+    if not strange:
+        return []
+    detail = (
+        f"identity_conflict: a message of {event.source.sender} names two people under one number; {strange[0].detail}."
+        f" The second one's results are held ({len(strange)}). Find out whose they are: release them if they are this "
+        f"patient's, else close them and have them sent under the right number. Event {event.event_id}."
+    )
+    key = f"{CONFLICT}:two_people:{event.source.sender}"
+    return [Technical(key=key, kind=KIND, severity="HIGH", patient_id=record, detail=detail)]
 
 
 def dilutions(view: View, fresh: Iterable[Result], root: int) -> list[Technical]:

@@ -7,6 +7,7 @@ import pytest
 from schemas.patient_event import ContextChange, LabReport
 from services.ledger.incoming import accept
 from services.ledger.memory import Memory
+from services.ledger.querying import pages
 from services.mapping.report import map_report
 from services.mapping.site import DEFAULT_SITE
 from services.reading.hl7v2 import read
@@ -39,6 +40,15 @@ def test_what_is_anothers_is_held_and_calls_as_any_held_value(more: tuple[str, .
         "identity_conflict", 1, "3.6", "CRITICAL", "",
     )  # fmt: skip
     assert "Drugi" not in held.detail
+
+
+def test_the_steward_is_asked_whose_they_are_also_where_nothing_is_urgent() -> None:
+    (report,) = reports(FIRST, *sample("F1", "2.4"), OTHER, *sample("F2", "2.5"))
+    (asked,) = pages(report, map_report(report, DEFAULT_SITE).quarantined, 1)
+    assert (asked.key, asked.kind, asked.severity) == ("identity_conflict:two_people:LIS|LAB", "data_steward", "HIGH")
+    assert "Drugi" not in asked.detail
+    (alone,) = reports(FIRST, *sample("F1", "2.4"))
+    assert pages(alone, map_report(alone, DEFAULT_SITE).quarantined, 1) == []
 
 
 @pytest.mark.parametrize("again", [
