@@ -124,7 +124,8 @@ def test_a_file_that_cannot_be_read_sends_nothing_and_says_no_word_of_what_is_st
 
 
 def test_broken_off_by_a_person_it_ends_by_itself(place: Place) -> None:
-    running = place.start(place.file("years.csv", HEADER + "".join(rows(range(300), 60))))
+    """More people than may be on the way at once, so that something is left to send."""
+    running = place.start(place.file("years.csv", HEADER + "".join(rows(range(4_000), 5))))
     wait(lambda: one(place.database, "SELECT count(*) FROM source_message") > 2)
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=20)

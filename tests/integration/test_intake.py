@@ -164,12 +164,14 @@ async def test_an_8_mb_document_is_taken_and_not_copied_into_the_result(running:
     assert event.results[1].value == Absent(reason="document")
 
 
-async def test_nul_bytes_are_kept(running: Intake) -> None:
+async def test_nul_bytes_are_kept_in_the_message_and_unreadable_in_its_texts(running: Intake) -> None:
+    """A text with a NUL is none that PostgreSQL stores; the bytes stay as they came."""
     message = report(extra="NTE|1||a\0b\r")
     assert (await running.send(message))[0].code == "AA"
     (event,) = await running.stored()
     assert isinstance(event, LabReport)
-    assert event.results[0].comments == ("a\0b",)
+    assert event.raw == message
+    assert event.results[0].comments == ("a\ufffdb",)
 
 
 async def test_what_can_never_be_taken_is_recorded_before_ar(running: Intake) -> None:
